@@ -1,0 +1,1 @@
+"""Calibration of the cohort engine's parameters to published trial outcomes."""

@@ -1,0 +1,1 @@
+"""A population cohort engine for bone."""
