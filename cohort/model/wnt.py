@@ -1,0 +1,63 @@
+"""Sclerostin, the Wnt signal, and modelling on quiescent surfaces.
+
+    Scl = Y^yexp exp(-aS Ae) / (1 + Rm / Kr)         free sclerostin
+    lW  = ln[(1 + ks) / (1 + ks Scl)]                Wnt signal, 0 at baseline
+    act = exp(w) - 1,  w = lW^2 / (lW + 0.1) for lW > 0, else 0
+    Zr' = kz (lW - Zr)                               adaptation of the RANKL/OPG arm
+    Z'  = kL / (1 + 10 act) (1 - Z) - kact act Z     quiescent surface left to model on
+    Y'  = kY (B - Y)                                 osteocytes
+
+Modelling starts only above the habitual Wnt signal and spends the surface it forms on: that is why
+romosozumab's formation burst fades and why it still works after bisphosphonates. The ramp `w` is once
+differentiable and exactly zero at and below baseline (the prototype's soft ramp went negative there).
+Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from cohort.model.arrays import Patients, State, log
+from cohort.model.exposure import Exposure
+from cohort.model.person import Person
+
+RAMP = 0.1
+REFILL_BLOCK = 10.0
+
+
+def free_sclerostin(
+    osteocytes: Patients, person: Person, anabolic: Patients, exposure: Exposure
+) -> Patients:
+    """Return `Scl`, relative to a 35-year-old."""
+    signal = jnp.exp(person["yexp"] * log(osteocytes) - person["aS"] * anabolic)
+    return signal / (1.0 + exposure.romosozumab / person["Kr"])
+
+
+def wnt_signal(sclerostin: Patients, person: Person) -> Patients:
+    """Return `lW`."""
+    ks = person["ks"]
+    return jnp.log((1.0 + ks) / (1.0 + ks * sclerostin))
+
+
+def modelling_activation(wnt: Patients) -> Patients:
+    """Return `act`."""
+    above = jnp.maximum(wnt, 0.0)
+    return jnp.expm1(above * above / (above + RAMP))
+
+
+def surface_rates(activation: Patients, person: Person) -> tuple[Patients, Patients]:
+    """Return the rates, per day, at which the quiescent surface refills and is used."""
+    refill = person["kL"] / (1.0 + REFILL_BLOCK * activation)
+    return refill, person["kact"] * activation
+
+
+def tendencies(
+    state: State, person: Person, wnt: Patients, activation: Patients
+) -> dict[str, tuple]:
+    """Return production and loss of adaptation, quiescent surface and osteocytes."""
+    refill, use = surface_rates(activation, person)
+    return {
+        "Zr": (person["kz"] * wnt, person["kz"]),
+        "Z": (refill, refill + use),
+        "Y": (person["kY"] * state["B"], person["kY"]),
+    }

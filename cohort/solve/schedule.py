@@ -1,0 +1,217 @@
+"""An arm's doses as inputs to the model, step by step.
+
+Absorption and every linear loss are solved exactly here, once an arm, in float64; what is left for
+the patients is the antibodies' saturable loss and whatever differs between persons. Courses with
+doses at most `CONTINUOUS` days apart act as a steady rate, since the model's fastest answer to them
+takes days; rarer doses enter on their day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cohort.errors import BadInput
+from cohort.solve.grid import Grid, make_grid
+from cohort.therapy import Therapy, load_therapy
+from cohort.trial.regimen import DoseCourse
+
+CONTINUOUS = 8.0
+ANTIBODIES = {"rankl_antibody": "denosumab", "sclerostin_antibody": "romosozumab"}
+LEVELS = ("estrogen", "serm", "progestin", "calcium_vitamin_d")
+
+
+@dataclass(frozen=True)
+class Antibody:
+    """Elimination of an antibody: `C' = input - (rate + saturable / (constant + C)) C`."""
+
+    elimination_rate: float
+    saturable_rate: float
+    saturable_constant: float
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A kind of injection of a PTH analogue: one therapy at one dose."""
+
+    therapy: str
+    amount: float
+
+
+@dataclass(frozen=True)
+class Drugs:
+    """The drugs that a study uses, in any arm: what decides the shape of the compiled function.
+
+    Attributes:
+        antibodies: constants by target, `denosumab` and `romosozumab`; absent if unused.
+        bisphosphonates: therapies, in order of their pools.
+        pulses: kinds of PTH injections.
+        therapies: every therapy by name.
+    """
+
+    antibodies: Mapping[str, Antibody]
+    bisphosphonates: tuple[str, ...]
+    pulses: tuple[Pulse, ...]
+    therapies: Mapping[str, Therapy]
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """Inputs of one arm, a row a step.
+
+    Attributes:
+        antibody: ug/mL/day into serum, `(step, 2)` for RANKL and sclerostin antibodies.
+        bisphosphonate: label days per day onto bone, `(step, drug, 2)`: taken at home, given.
+        pulses: injections per day, `(step, pulse)`.
+        level_start: relative levels of `LEVELS` at the start of the step, `(step, 4)`.
+        level_end: the same at its end.
+    """
+
+    antibody: np.ndarray
+    bisphosphonate: np.ndarray
+    pulses: np.ndarray
+    level_start: np.ndarray
+    level_end: np.ndarray
+
+
+def is_continuous(course: DoseCourse) -> bool:
+    """Whether a course acts as a steady rate rather than dose by dose."""
+    return course.doses > 1 and course.interval_days <= CONTINUOUS
+
+
+def study_drugs(arms: Mapping[str, Sequence[DoseCourse]]) -> Drugs:
+    """Collect the drugs of all arms.
+
+    Raises:
+        BadInput: two antibodies of one study have the same target.
+    """
+    courses = [course for arm in arms.values() for course in arm]
+    therapies = {name: load_therapy(name) for name in sorted({c.therapy for c in courses})}
+    antibodies: dict[str, Antibody] = {}
+    for therapy in therapies.values():
+        target = ANTIBODIES.get(therapy.action)
+        if target in antibodies:
+            raise BadInput(f"{therapy.name}: a study can use one {therapy.drug_class} only.")
+        if target:
+            constants = ("elimination_rate", "saturable_rate", "saturable_constant")
+            antibodies[target] = Antibody(*(therapy.pk[name].value for name in constants))
+    return Drugs(
+        antibodies,
+        tuple(t.name for t in therapies.values() if t.action == "bisphosphonate"),
+        tuple(
+            Pulse(*kind)
+            for kind in sorted(
+                {
+                    (c.therapy, c.amount)
+                    for c in courses
+                    if therapies[c.therapy].action == "pth_analogue"
+                }
+            )
+        ),
+        therapies,
+    )
+
+
+def study_grid(
+    visit_days: Sequence[float],
+    arms: Mapping[str, Sequence[DoseCourse]],
+    accuracy: str = "default",
+) -> Grid:
+    """Lay the grid that holds every dose, start and stop of every arm, and every visit."""
+    changes: set[float] = set()
+    repeats: set[float] = set()
+    for course in (course for arm in arms.values() for course in arm):
+        changes.add(course.start_day)
+        if is_continuous(course):
+            changes.add(course.end_day)
+        else:
+            repeats.update(course.days[1:])
+    return make_grid(visit_days, changes, repeats, accuracy)
+
+
+def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forcing:
+    """Turn an arm's courses into inputs on the grid."""
+    steps = len(grid.start)
+    antibody = np.zeros((steps, 2))
+    bisphosphonate = np.zeros((steps, len(drugs.bisphosphonates), 2))
+    pulses = np.zeros((steps, len(drugs.pulses)))
+    level_start = np.zeros((steps, len(LEVELS)))
+    level_end = np.zeros((steps, len(LEVELS)))
+    for course in courses:
+        therapy = drugs.therapies[course.therapy]
+        route = therapy.routes[course.route]
+        given = _given(course, grid)  # dose units per day
+        if therapy.action in ANTIBODIES:
+            flux = (
+                given
+                if route.to == "central"
+                else _absorbed(given, _absorption(course, therapy), grid)
+            )
+            column = list(ANTIBODIES).index(therapy.action)
+            antibody[:, column] += flux * route.fraction / therapy.pk["apparent_volume"].value
+        elif therapy.action == "bisphosphonate":
+            where = 0 if is_continuous(course) else 1
+            unit = therapy.pk["reference_systemic_rate"].value
+            drug = drugs.bisphosphonates.index(therapy.name)
+            bisphosphonate[:, drug, where] += given * route.fraction / unit
+        elif therapy.action == "pth_analogue":
+            kind = drugs.pulses.index(Pulse(course.therapy, course.amount))
+            pulses[:, kind] += given * route.fraction / course.amount
+        else:
+            flux = (
+                given
+                if route.to == "central"
+                else _absorbed(given, _absorption(course, therapy), grid)
+            )
+            level = _level(flux * route.fraction, therapy, grid)
+            column = LEVELS.index(therapy.action)
+            level_start[:, column] += level[:-1]
+            level_end[:, column] += level[1:]
+    return Forcing(antibody, bisphosphonate, pulses, level_start, level_end)
+
+
+def _given(course: DoseCourse, grid: Grid) -> np.ndarray:
+    """Dose units per day in each step: spread over the interval, or all in the step of the dose."""
+    rate = np.zeros(len(grid.start))
+    if is_continuous(course):
+        middle = grid.start + 0.5 * grid.length
+        inside = (middle > course.start_day) & (middle < course.end_day) & (grid.length > 0)
+        rate[inside] = course.amount / course.interval_days
+        return rate
+    real = np.flatnonzero(grid.length > 0)
+    for day in course.days:
+        if day < grid.end[-1] - 1e-6:
+            step = real[np.argmin(np.abs(grid.start[real] - day))]
+            rate[step] += course.amount / grid.length[step]
+    return rate
+
+
+def _absorption(course: DoseCourse, therapy: Therapy) -> float:
+    own = therapy.routes[course.route].absorption_rate
+    return own.value if own else therapy.pk["absorption_rate"].value
+
+
+def _absorbed(given: np.ndarray, rate: float, grid: Grid) -> np.ndarray:
+    """Mean flux out of a depot in each step, exactly: `A' = given - rate A`."""
+    flux = np.zeros_like(given)
+    depot = 0.0
+    for step, length in enumerate(grid.length):
+        if length > 0:
+            kept = np.exp(-rate * length)
+            after = depot * kept + given[step] * (1.0 - kept) / rate
+            flux[step] = given[step] + (depot - after) / length
+            depot = after
+    return flux
+
+
+def _level(flux: np.ndarray, therapy: Therapy, grid: Grid) -> np.ndarray:
+    """Relative level at every grid point: 1 in the long run at the reference rate, `(step + 1,)`."""
+    loss = therapy.pk["elimination_rate"].value
+    reference = therapy.reference_amount / therapy.reference_interval_days
+    level = np.zeros(len(flux) + 1)
+    for step, length in enumerate(grid.length):
+        kept = np.exp(-loss * length)
+        level[step + 1] = level[step] * kept + flux[step] / reference * (1.0 - kept)
+    return level
