@@ -1,16 +1,16 @@
 """Matrix volume and mineralisation of the bone compartments.
 
-Spine and hip each have a trabecular-like and a cortical-like compartment with volume `V` and a young,
-under-mineralised part `U`:
+Spine and hip each have a trabecular-like and a cortical-like compartment with volume `V` and a
+young, under-mineralised part `U`:
 
     V' = r [F V^-mu - R V^nu]
     U' = r F V^-mu - km U - r R V^(nu - 1) U
     F_spine = F_rem + F_mod,  F_hip = (F_rem + hM F_mod) / (1 + hP Ae)
     R_cort  = R (1 + cBP b)
 
-with `r = rT` (spine), `hipT rT` (hip) and `rC` (cortical), `nu` = 1/2. Total hip and femoral neck are
-two weightings of the hip's compartments. Remodeling space, secondary mineralisation and true balance
-all come out of `V` and `U`; the compartments are response weights, not histology. Secondary
+with `r = rT` (spine), `hipT rT` (hip) and `rC` (cortical), `nu` = 1/2. Total hip and femoral neck
+are two weightings of the hip's compartments. Remodeling space, secondary mineralisation and true
+balance all come out of `V` and `U`; the compartments are response weights, not histology. Secondary
 mineralisation: Ruffoni 2007 (10.1016/j.bone.2006.11.012); mechanostat: Frost 1987
 (10.1002/ar.1092190104).
 """

@@ -1,7 +1,7 @@
 """What the drugs bring to the equations at one moment.
 
-Serum levels and surface doses are computed apart from the cells, since no drug's kinetics depends on
-bone except the bisphosphonates' release, which is in `bisphosphonate.py`.
+Serum levels and surface doses are computed apart from the cells, since no drug's kinetics depends
+on bone except the bisphosphonates' release, which is in `bisphosphonate.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Exposure(NamedTuple):
         serm: raloxifene level, 1 = 60 mg daily.
         progestin: progestin level, 1 = medroxyprogesterone acetate 2.5 mg daily.
         calcium: calcium and vitamin D level, 1 = given daily.
-        bisphosphonate: per drug, input to its surface pool, label days per day.
+        bisphosphonate: input to each drug's surface pool, label days per day.
     """
 
     denosumab: Patients
@@ -36,12 +36,10 @@ class Exposure(NamedTuple):
     serm: Patients
     progestin: Patients
     calcium: Patients
-    bisphosphonate: dict[str, Patients]
+    bisphosphonate: tuple[Patients, ...]
 
 
-def no_exposure(bisphosphonates: tuple[str, ...] = ()) -> Exposure:
-    """Return the exposure of an untreated person."""
+def no_exposure(bisphosphonates: int = 0) -> Exposure:
+    """Return the exposure of an untreated person, with so many empty pools of bisphosphonate."""
     zero = jnp.zeros(())
-    return Exposure(
-        zero, zero, zero, zero, zero, zero, zero, zero, dict.fromkeys(bisphosphonates, zero)
-    )
+    return Exposure(*(zero,) * 8, bisphosphonate=(zero,) * bisphosphonates)

@@ -8,9 +8,9 @@
     B'  = kB (Dd P - aB B)                           osteoblasts
     F_rem = B exp(wF lW),  F_mod = wM act Z          remodeling- and modelling-based formation
 
-The exponent `gam` is below 1: formation falls less than resorption, so that deep block of RANKL keeps
-gaining for ten years while the shallower block of bisphosphonates levels off. Coupling by matrix
-factors: Pivonka 2008 (10.1016/j.bone.2008.03.025).
+The exponent `gam` is below 1: formation falls less than resorption, so that deep block of RANKL
+keeps gaining for ten years while the shallower block of bisphosphonates levels off. Coupling by
+matrix factors: Pivonka 2008 (10.1016/j.bone.2008.03.025).
 """
 
 from __future__ import annotations

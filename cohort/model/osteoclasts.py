@@ -8,12 +8,12 @@
     C'  = kC (pi Q - a C)                            active osteoclasts
     R   = C pi^psi exp(-psiW lW) (1 + chi Lp)        resorption
 
-`d_oc` is the estrogen deficit that the osteoclast arm feels, `b` the bisphosphonates' saturation. The
-catabolic PTH signal acts twice: on RANKL, which denosumab divides and precursors limit, and by opening
-surface to the osteoclasts there are (`chi`); RANKL alone would let it overcome denosumab at the end
-of each interval, which DATA did not see (10.1016/S0140-6736(13)60856-9). Structure after Lemaire
-(10.1016/j.jtbi.2004.03.023) and Pivonka (10.1016/j.bone.2008.03.025); recycled precursors after
-McDonald (10.1016/j.cell.2021.02.002).
+`d_oc` is the estrogen deficit that the osteoclast arm feels, `b` the bisphosphonates' saturation.
+The catabolic PTH signal acts twice: on RANKL, which denosumab divides and precursors limit, and by
+opening surface to the osteoclasts there are (`chi`); RANKL alone would let it overcome denosumab at
+the end of each interval, which DATA did not see (10.1016/S0140-6736(13)60856-9). Structure after
+Lemaire (10.1016/j.jtbi.2004.03.023) and Pivonka (10.1016/j.bone.2008.03.025); recycled precursors
+after McDonald (10.1016/j.cell.2021.02.002).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """PTH analogues: anabolic signal with tolerance, catabolic signal through a delay.
 
-A daily injection is a pulse of an hour; osteoblasts answer for days. The signal `A` is the pulse seen
-through the lifetime of that answer, so `A' = kA (p - A)` with `p` the pulse, whose daily mean is 1
-for teriparatide 20 ug:
+A daily injection is a pulse of an hour; osteoblasts answer for days. The signal `A` is the pulse
+seen through the lifetime of that answer, so `A' = kA (p - A)` with `p` the pulse, whose daily mean
+is 1 for teriparatide 20 ug:
 
     Ae  = A / (1 + tolp Zp) * (G / 1.5)^hAR      anabolic drive, weaker where turnover is low
     Zp' = kzp (A - Zp)                           tolerance

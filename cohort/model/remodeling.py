@@ -1,7 +1,7 @@
 """The whole model: who acts on whom, in the order of cause.
 
-hormones and drugs -> Wnt -> RANKL -> osteoclasts -> coupling -> osteoblasts -> bone. Each arrow is a
-module of its own; this one only connects them.
+hormones and drugs -> Wnt -> RANKL -> osteoclasts -> coupling -> osteoblasts -> bone. Each arrow is
+a module of its own; this one only connects them.
 """
 
 from __future__ import annotations

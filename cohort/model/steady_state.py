@@ -1,8 +1,8 @@
 """The untreated steady state of a person's own parameters, in closed form but for one number.
 
-With hormones held, every state follows from osteoblast number: through osteocytes it sets sclerostin,
-which returns to osteoblasts so weakly (`yexp` about 0.1) that direct iteration gains a digit a round.
-Bone volume then balances where `F V^-mu = R V^nu`, so `V = (F / R)^(1 / (mu + nu))`.
+With hormones held, every state follows from osteoblast number: through osteocytes it sets
+sclerostin, which returns to osteoblasts so weakly (`yexp` about 0.1) that direct iteration gains a
+digit a round. Bone volume then balances where `F V^-mu = R V^nu`, so `V = (F / R)^(1 / (mu + nu))`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from cohort.model import bone, endocrine, osteoblasts, osteoclasts, wnt
+from cohort.model import bisphosphonate, bone, endocrine, osteoblasts, osteoclasts, wnt
 from cohort.model.arrays import Patients, State, log, power
 from cohort.model.endocrine import Hormones
 from cohort.model.exposure import no_exposure
@@ -20,15 +20,13 @@ ITERATIONS = 20
 NU = 0.5  # exponent of volume in resorption, see `bone`
 
 
-def steady_state(
-    person: Person, hormones: Hormones, bisphosphonates: tuple[str, ...] = ()
-) -> State:
+def steady_state(person: Person, hormones: Hormones, bisphosphonates: int = 0) -> State:
     """Return the state in which an untreated person stays for as long as her hormones do.
 
     Args:
         person: parameters of the block.
         hormones: held constant.
-        bisphosphonates: drugs whose (empty) pools the state must hold.
+        bisphosphonates: number of drugs whose (empty) pools the state must hold.
     """
     exposure = no_exposure()
     deficit = endocrine.estrogen_deficit(person, hormones.estradiol)
@@ -63,7 +61,7 @@ def steady_state(
 
     blasts = jax.lax.fori_loop(0, ITERATIONS, lambda _, b: cells(b)["B"], like + 1.0)
     state = cells(blasts) | {"B": blasts, "A": like, "Zp": like, "Lp": like}
-    state |= {f"S_{drug}": like for drug in bisphosphonates}
+    state |= {bisphosphonate.pool(drug): like for drug in range(bisphosphonates)}
     return _bone_in_balance(state, person) | {k: like + v for k, v in state.items()}
 
 

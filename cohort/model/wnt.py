@@ -8,9 +8,9 @@
     Y'  = kY (B - Y)                                 osteocytes
 
 Modelling starts only above the habitual Wnt signal and spends the surface it forms on: that is why
-romosozumab's formation burst fades and why it still works after bisphosphonates. The ramp `w` is once
-differentiable and exactly zero at and below baseline (the prototype's soft ramp went negative there).
-Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
+romosozumab's formation burst fades and why it still works after bisphosphonates. The ramp `w` is
+once differentiable and exactly zero at and below baseline (the prototype's soft ramp went negative
+there). Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From an arm's inputs to what each patient is exposed to.
 
 Persons differ in how they clear antibodies and peptides, absorb and keep bisphosphonates, and take
-their own doses; the schedule is the same for all (`schedule`).
+their own doses; the schedule is the same for all (`schedule`). Drugs are numbered, not named, so
+that one compiled function serves every study with as many of them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from cohort.model.arrays import Patients
+from cohort.model.bisphosphonate import pool
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
-from cohort.solve.schedule import Drugs, Pulse
+from cohort.solve.schedule import ANTIBODIES, Drugs
 from cohort.solve.step import relax
 from cohort.therapy import Therapy
 
@@ -24,12 +26,38 @@ from cohort.therapy import Therapy
 # Raloxifene 120 mg did no more for BMD than 60 mg (MORE, 10.1001/jama.282.7.637).
 HALF_LEVEL = 0.25
 QUADRATURE = 48
+CLEARANCE = {"denosumab": "dmab_clearance", "romosozumab": "romo_clearance"}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DrugNumbers:
+    """The numbers of a study's drugs.
+
+    Attributes:
+        antibody: linear and saturable loss and its constant, `(2, 3)`.
+        release: of each bisphosphonate from bone, 1/day.
+        potency: of each bisphosphonate, its units for half effect.
+        pulse: of each kind of PTH injection: concentration over that of half effect at the
+            quadrature nodes, `(pulse, node)`.
+        weight: quadrature weights over the signal of the label's dose, `(pulse, node)`.
+        anabolic: of each kind of injection over teriparatide 20 ug, `(pulse,)`.
+        catabolic: the same for the catabolic signal.
+    """
+
+    antibody: Patients
+    release: tuple[Patients, ...]
+    potency: tuple[Patients, ...]
+    pulse: Patients
+    weight: Patients
+    anabolic: tuple[Patients, ...]
+    catabolic: tuple[Patients, ...]
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StepForcing:
-    """One step's row of a `schedule.Forcing`."""
+    """One step's row of a `schedule.Forcing`, or all rows stacked."""
 
     antibody: Patients
     bisphosphonate: Patients
@@ -38,96 +66,110 @@ class StepForcing:
     level_end: Patients
 
 
+def drug_numbers(drugs: Drugs, values: Mapping[str, Patients]) -> DrugNumbers:
+    """Collect the numbers of a study's drugs.
+
+    Args:
+        drugs: the study's drugs.
+        values: value by parameter name.
+    """
+    dtype = jnp.result_type(*values.values())
+    one = jnp.ones((), dtype)
+    antibody = np.array([[1.0, 0.0, 1.0]] * len(ANTIBODIES))
+    for row, target in enumerate(ANTIBODIES.values()):
+        if target in drugs.antibodies:
+            pk = drugs.antibodies[target].pk
+            names = ("elimination_rate", "saturable_rate", "saturable_constant")
+            antibody[row] = [pk[name].value for name in names]
+    roles = [drugs.therapies[name].parameters for name in drugs.bisphosphonates]
+    ratios = [drugs.therapies[pulse.therapy].parameters for pulse in drugs.pulses]
+    shapes = [pulse_shape(drugs.therapies[pulse.therapy]) for pulse in drugs.pulses]
+    pulses = [p.amount * shape for p, (_, shape) in zip(drugs.pulses, shapes, strict=True)]
+    return DrugNumbers(
+        antibody=jnp.asarray(antibody, dtype),
+        release=tuple(values[role["release"]] for role in roles),
+        potency=tuple(values[role["potency"]] for role in roles),
+        pulse=jnp.asarray(np.array(pulses).reshape(-1, QUADRATURE), dtype),
+        weight=jnp.asarray(np.array([w for w, _ in shapes]).reshape(-1, QUADRATURE), dtype),
+        anabolic=tuple(values.get(ratio["anabolic_ratio"], one) for ratio in ratios),
+        catabolic=tuple(values.get(ratio["catabolic_ratio"], one) for ratio in ratios),
+    )
+
+
 def pulse_shape(therapy: Therapy) -> tuple[np.ndarray, np.ndarray]:
-    """Return quadrature weights (days) and concentration over that of half effect, for one dose.
+    """Return the pulse of a PTH analogue at the quadrature nodes of a day.
 
     The concentration after a subcutaneous dose is `c = exp(-k t) - exp(-ka t)`, scaled so that
-    `half_effect_dose` peaks at 1; the nodes cover a day, dense where the pulse is.
+    `half_effect_dose` peaks at 1; the nodes are dense where the pulse is. The receptor's answer
+    saturates, `c / (1 + c)`, so twice the dose brings about half as much again.
+
+    Returns:
+        weights over the signal of the label's dose, and concentration per unit of dose.
     """
     ka = np.log(2) / therapy.pk["absorption_half_life"].value * 24.0
     k = np.log(2) / therapy.pk["elimination_half_life"].value * 24.0
     nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
     u = 0.5 * (nodes + 1.0)
-    time = u**3
+    time, days = u**3, 0.5 * weights * 3.0 * u**2
     peak_time = np.log(ka / k) / (ka - k)
     peak = np.exp(-k * peak_time) - np.exp(-ka * peak_time)
     shape = (np.exp(-k * time) - np.exp(-ka * time)) / peak
-    return 0.5 * weights * 3.0 * u**2, shape / therapy.pk["half_effect_dose"].value
-
-
-def pulse_strength(pulse: Pulse, therapy: Therapy, clearance: Patients) -> Patients:
-    """Return the signal that one injection brings, 1 = the label's dose in a typical person.
-
-    The receptor's answer saturates, `c / (1 + c)` with `c` relative to half effect, so twice the
-    dose brings about half as much again.
-    """
-    weights, shape = pulse_shape(therapy)
-
-    def total(amount):
-        level = amount * jnp.asarray(shape, dtype=jnp.result_type(clearance))
-        fraction = level[:, None] / (clearance[None, :] + level[:, None])
-        return jnp.tensordot(jnp.asarray(weights, dtype=fraction.dtype), fraction, axes=1)
-
+    shape /= therapy.pk["half_effect_dose"].value
     label = therapy.reference_amount * shape
-    return total(pulse.amount) / float(np.sum(weights * label / (1.0 + label)))
+    return days / np.sum(days * label / (1.0 + label)), shape
 
 
-def pulse_drives(drugs: Drugs, person: Person) -> list[tuple[Patients, Patients]]:
-    """Return, per kind of pulse, the anabolic and the catabolic signal of one injection."""
+def pulse_drives(numbers: DrugNumbers, person: Person) -> list[tuple[Patients, Patients]]:
+    """Return, per kind of injection, the anabolic and the catabolic signal that one brings."""
+    clearance = person.eta["pth_clearance"]
     drives = []
-    for pulse in drugs.pulses:
-        therapy = drugs.therapies[pulse.therapy]
-        strength = pulse_strength(pulse, therapy, person.eta["pth_clearance"])
-        ratios = (therapy.parameters["anabolic_ratio"], therapy.parameters["catabolic_ratio"])
-        anabolic, catabolic = (1.0 if name == "one" else person[name] for name in ratios)
+    for kind, (anabolic, catabolic) in enumerate(
+        zip(numbers.anabolic, numbers.catabolic, strict=True)
+    ):
+        level = numbers.pulse[kind][:, None]
+        strength = jnp.sum(numbers.weight[kind][:, None] * level / (clearance + level), axis=0)
         drives.append((strength * anabolic, strength * catabolic))
     return drives
 
 
-def add_drug_parameters(person: Person, drugs: Drugs) -> Person:
-    """Name each bisphosphonate's release and potency as the model reads them."""
+def add_drug_parameters(person: Person, numbers: DrugNumbers) -> Person:
+    """Give the person the bisphosphonates' release and potency as the model reads them."""
     own: dict[str, Patients] = {}
-    for name in drugs.bisphosphonates:
-        roles = drugs.therapies[name].parameters
-        own[f"ko_S_{name}"] = person[roles["release"]]
-        own[f"E_S_{name}"] = person[roles["potency"]]
+    pairs = zip(numbers.release, numbers.potency, strict=True)
+    for drug, (release, potency) in enumerate(pairs):
+        own[f"ko_{pool(drug)}"], own[f"E_{pool(drug)}"] = release, potency
     return Person({**person.theta, **own}, person.eta, person.age_at_menopause)
 
 
 def serum_step(
-    drugs: Drugs, person: Person, serum: Mapping[str, Patients], given: Patients, length: Patients
+    numbers: DrugNumbers,
+    person: Person,
+    serum: Mapping[str, Patients],
+    given: Patients,
+    length: Patients,
 ) -> dict[str, Patients]:
     """Advance the antibodies' serum concentrations by one step, second order.
 
     Args:
-        drugs: constants of the antibodies.
+        numbers: of the study's drugs.
         person: parameters of the block.
         serum: ug/mL by target.
         given: ug/mL/day absorbed, `(2,)`.
         length: days.
     """
     after = {}
-    for column, (target, effect) in enumerate(_CLEARANCE.items()):
-        if target in drugs.antibodies:
-            constants = drugs.antibodies[target]
-            linear = constants.elimination_rate * person.eta[effect]
-            level = serum[target]
-
-            def loss(level, constants=constants, linear=linear):
-                free = constants.saturable_constant + level
-                return linear + constants.saturable_rate / free
-
-            guess = relax(level, given[column], loss(level), length)
-            mean_loss = 0.5 * (loss(level) + loss(guess))
-            after[target] = relax(level, given[column], mean_loss, length)
+    for row, (target, effect) in enumerate(CLEARANCE.items()):
+        linear, saturable, constant = numbers.antibody[row]
+        linear = linear * person.eta[effect]
+        level = serum[target]
+        loss = linear + saturable / (constant + level)
+        guess = relax(level, given[row], loss, length)
+        mean_loss = 0.5 * (loss + linear + saturable / (constant + guess))
+        after[target] = relax(level, given[row], mean_loss, length)
     return after
 
 
-_CLEARANCE = {"denosumab": "dmab_clearance", "romosozumab": "romo_clearance"}
-
-
 def exposure(
-    drugs: Drugs,
     person: Person,
     drives: list[tuple[Patients, Patients]],
     serum: Mapping[str, Patients],
@@ -137,32 +179,32 @@ def exposure(
     """Return the exposure at one end of a step.
 
     Args:
-        drugs: the study's drugs.
         person: parameters of the block.
         drives: of `pulse_drives`.
         serum: antibodies' concentrations at this end.
         row: the step's inputs.
         levels: of `schedule.LEVELS` at this end, `(4,)`.
     """
-    zero = jnp.zeros(())
+    zero = jnp.zeros((), row.pulses.dtype)
     taken = person.eta["adherence"]
     estrogen, serm, progestin, calcium = (levels[i] * taken for i in range(4))
     return Exposure(
-        denosumab=serum.get("denosumab", zero),
-        romosozumab=serum.get("romosozumab", zero),
+        denosumab=serum["denosumab"],
+        romosozumab=serum["romosozumab"],
         pth_anabolic=sum((row.pulses[i] * a * taken for i, (a, _) in enumerate(drives)), zero),
         pth_catabolic=sum((row.pulses[i] * c * taken for i, (_, c) in enumerate(drives)), zero),
         estrogen=estrogen,
-        serm=_saturating(serm),
-        progestin=_saturating(progestin),
-        calcium=_saturating(calcium),
-        bisphosphonate={
-            name: row.bisphosphonate[i, 0] * person.eta["bp_uptake"] * taken
-            + row.bisphosphonate[i, 1] * person.eta["bp_retention"]
-            for i, name in enumerate(drugs.bisphosphonates)
-        },
+        serm=saturating(serm),
+        progestin=saturating(progestin),
+        calcium=saturating(calcium),
+        bisphosphonate=tuple(
+            row.bisphosphonate[drug, 0] * person.eta["bp_uptake"] * taken
+            + row.bisphosphonate[drug, 1] * person.eta["bp_retention"]
+            for drug in range(row.bisphosphonate.shape[0])
+        ),
     )
 
 
-def _saturating(level: Patients) -> Patients:
+def saturating(level: Patients) -> Patients:
+    """Return the effect of a relative level: 1 at the label's dose, little more beyond it."""
     return level * (1.0 + HALF_LEVEL) / (level + HALF_LEVEL)

@@ -7,6 +7,7 @@ visit is a grid point. Grading matters more than order (see `benchmarks/`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ import numpy as np
 
 # Days of the steps that follow a change of treatment, and those that follow a repeated dose.
 AFTER_CHANGE = (0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0, 3.0, 3.5)
-AFTER_REPEAT = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 3.5)
-CEILING = 7.0
+AFTER_REPEAT = (0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0)
+CEILING = 3.5
 
 # Factor on every step, by the name that the command line uses.
 ACCURACY = {"draft": 2.0, "default": 1.0, "high": 0.5}
@@ -68,7 +69,7 @@ def make_grid(
     points = sorted(day for day in {*kind, first} if day <= last)
     lengths: list[float] = []
     ladder: list[float] = []
-    for here, there in zip(points[:-1], points[1:], strict=True):
+    for here, there in itertools.pairwise(points):
         if kind.get(here):
             ladder = [scale * h for h in kind[here]]
         lengths += _fill(there - here, ladder, scale * CEILING)

@@ -1,9 +1,9 @@
 """A person's life from 35 to the start of a study, untreated.
 
 She starts at the steady state of her own parameters at 35 (or at entry, if younger: nothing ages
-before) and lives her own menopause and ageing. The years until `NOISY_YEARS` before the start pass in
-`EARLY` steps, the rest in `LATE` ones, through which the slow noise runs that makes persons differ
-from their own mean.
+before) and lives her own menopause and ageing. The years until `NOISY_YEARS` before the start pass
+in `EARLY` steps, the rest in `LATE` ones, through which the slow noise runs that makes persons
+differ from their own mean.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ LATE_NODES = int(NOISY_YEARS * NODES_PER_YEAR)
 DAYS_PER_YEAR = 365.25
 
 
-def live(
-    person: Person, age: Patients, noise: Patients, bisphosphonates: tuple[str, ...]
-) -> State:
+def live(person: Person, age: Patients, noise: Patients, bisphosphonates: int) -> State:
     """Return the state at the start of a study.
 
     Args:
@@ -37,7 +35,7 @@ def live(
         age: years at the start of the study, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`; the first `LATE_NODES + 1` lie in the
             history.
-        bisphosphonates: drugs whose (empty) pools the state must hold.
+        bisphosphonates: number of drugs whose (empty) pools the state must hold.
     """
     state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)), bisphosphonates)
     exposure = no_exposure(bisphosphonates)

@@ -24,15 +24,6 @@ LEVELS = ("estrogen", "serm", "progestin", "calcium_vitamin_d")
 
 
 @dataclass(frozen=True)
-class Antibody:
-    """Elimination of an antibody: `C' = input - (rate + saturable / (constant + C)) C`."""
-
-    elimination_rate: float
-    saturable_rate: float
-    saturable_constant: float
-
-
-@dataclass(frozen=True)
 class Pulse:
     """A kind of injection of a PTH analogue: one therapy at one dose."""
 
@@ -42,19 +33,19 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Drugs:
-    """The drugs that a study uses, in any arm: what decides the shape of the compiled function.
+    """The drugs that a study uses, in any arm.
 
     Attributes:
-        antibodies: constants by target, `denosumab` and `romosozumab`; absent if unused.
-        bisphosphonates: therapies, in order of their pools.
-        pulses: kinds of PTH injections.
         therapies: every therapy by name.
+        antibodies: therapy by target, `denosumab` and `romosozumab`.
+        bisphosphonates: therapies, in the order of their pools.
+        pulses: kinds of PTH injections.
     """
 
-    antibodies: Mapping[str, Antibody]
+    therapies: Mapping[str, Therapy]
+    antibodies: Mapping[str, Therapy]
     bisphosphonates: tuple[str, ...]
     pulses: tuple[Pulse, ...]
-    therapies: Mapping[str, Therapy]
 
 
 @dataclass(frozen=True)
@@ -89,28 +80,21 @@ def study_drugs(arms: Mapping[str, Sequence[DoseCourse]]) -> Drugs:
     """
     courses = [course for arm in arms.values() for course in arm]
     therapies = {name: load_therapy(name) for name in sorted({c.therapy for c in courses})}
-    antibodies: dict[str, Antibody] = {}
+    antibodies: dict[str, Therapy] = {}
     for therapy in therapies.values():
         target = ANTIBODIES.get(therapy.action)
         if target in antibodies:
             raise BadInput(f"{therapy.name}: a study can use one {therapy.drug_class} only.")
         if target:
-            constants = ("elimination_rate", "saturable_rate", "saturable_constant")
-            antibodies[target] = Antibody(*(therapy.pk[name].value for name in constants))
+            antibodies[target] = therapy
+    injections = {
+        (c.therapy, c.amount) for c in courses if therapies[c.therapy].action == "pth_analogue"
+    }
     return Drugs(
+        therapies,
         antibodies,
         tuple(t.name for t in therapies.values() if t.action == "bisphosphonate"),
-        tuple(
-            Pulse(*kind)
-            for kind in sorted(
-                {
-                    (c.therapy, c.amount)
-                    for c in courses
-                    if therapies[c.therapy].action == "pth_analogue"
-                }
-            )
-        ),
-        therapies,
+        tuple(Pulse(*kind) for kind in sorted(injections)),
     )
 
 
@@ -144,11 +128,7 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
         route = therapy.routes[course.route]
         given = _given(course, grid)  # dose units per day
         if therapy.action in ANTIBODIES:
-            flux = (
-                given
-                if route.to == "central"
-                else _absorbed(given, _absorption(course, therapy), grid)
-            )
+            flux = _into_serum(given, course, therapy, grid)
             column = list(ANTIBODIES).index(therapy.action)
             antibody[:, column] += flux * route.fraction / therapy.pk["apparent_volume"].value
         elif therapy.action == "bisphosphonate":
@@ -160,11 +140,7 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
             kind = drugs.pulses.index(Pulse(course.therapy, course.amount))
             pulses[:, kind] += given * route.fraction / course.amount
         else:
-            flux = (
-                given
-                if route.to == "central"
-                else _absorbed(given, _absorption(course, therapy), grid)
-            )
+            flux = _into_serum(given, course, therapy, grid)
             level = _level(flux * route.fraction, therapy, grid)
             column = LEVELS.index(therapy.action)
             level_start[:, column] += level[:-1]
@@ -188,9 +164,12 @@ def _given(course: DoseCourse, grid: Grid) -> np.ndarray:
     return rate
 
 
-def _absorption(course: DoseCourse, therapy: Therapy) -> float:
-    own = therapy.routes[course.route].absorption_rate
-    return own.value if own else therapy.pk["absorption_rate"].value
+def _into_serum(given: np.ndarray, course: DoseCourse, therapy: Therapy, grid: Grid) -> np.ndarray:
+    route = therapy.routes[course.route]
+    if route.to == "central":
+        return given
+    rate = route.absorption_rate or therapy.pk["absorption_rate"]
+    return _absorbed(given, rate.value, grid)
 
 
 def _absorbed(given: np.ndarray, rate: float, grid: Grid) -> np.ndarray:
@@ -207,7 +186,7 @@ def _absorbed(given: np.ndarray, rate: float, grid: Grid) -> np.ndarray:
 
 
 def _level(flux: np.ndarray, therapy: Therapy, grid: Grid) -> np.ndarray:
-    """Relative level at every grid point: 1 in the long run at the reference rate, `(step + 1,)`."""
+    """Relative level at every grid point, `(step + 1,)`: 1 in the long run at the label's rate."""
     loss = therapy.pk["elimination_rate"].value
     reference = therapy.reference_amount / therapy.reference_interval_days
     level = np.zeros(len(flux) + 1)

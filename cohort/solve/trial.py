@@ -13,9 +13,15 @@ from cohort.model.observables import bmd, cells, turnover_markers
 from cohort.model.observables import hormones as levels
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, signals
-from cohort.solve.exposures import StepForcing, exposure, pulse_drives, serum_step
+from cohort.solve.exposures import (
+    CLEARANCE,
+    DrugNumbers,
+    StepForcing,
+    exposure,
+    pulse_drives,
+    serum_step,
+)
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
-from cohort.solve.schedule import Drugs
 from cohort.solve.step import Inputs, step
 
 
@@ -47,7 +53,7 @@ def observe(state: State, person: Person, inputs: Inputs, age: Patients, cells_t
     result |= turnover_markers.relative_markers(state, person, now)
     result |= levels.relative_hormones(inputs[0], inputs[1], now)
     if cells_too:
-        result |= cells.trajectories(state, now)
+        result |= cells.trajectories(state, person, now)
     like = state["Q"]
     return {name: jnp.broadcast_to(value, like.shape) for name, value in result.items()}
 
@@ -58,7 +64,7 @@ def treat(
     age: Patients,
     noise: Patients,
     steps: Steps,
-    drugs: Drugs,
+    numbers: DrugNumbers,
     visits: int,
     cells_too: bool = False,
 ) -> tuple[State, Patients]:
@@ -70,7 +76,7 @@ def treat(
         age: years at entry, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`.
         steps: grid and inputs.
-        drugs: the study's drugs.
+        numbers: of the study's drugs.
         visits: number of visits.
         cells_too: whether to return cells and signals as well.
 
@@ -78,13 +84,13 @@ def treat(
         the outputs, `(visit, patient)` each, and the day at which a patient's state stopped being
         finite, `(patient,)`, infinite for those whose state always is.
     """
-    drives = pulse_drives(drugs, person)
+    drives = pulse_drives(numbers, person)
 
     def inputs_at(day, node, serum, row, level) -> Inputs:
         below = jnp.clip(node.astype(jnp.int32), 0, noise.shape[0] - 2)
         part = node - below
         slow = noise[below] * (1.0 - part) + noise[below + 1] * part
-        drug = exposure(drugs, person, drives, serum, row, level)
+        drug = exposure(person, drives, serum, row, level)
         return hormones(person, age + day / DAYS_PER_YEAR), drug, Noise(slow[0], slow[1])
 
     def body(carry, xs: Steps):
@@ -93,7 +99,7 @@ def treat(
         end = xs.start + xs.length
         node_after = xs.node + xs.length * (NODES_PER_YEAR / DAYS_PER_YEAR)
         before = inputs_at(xs.start, xs.node, serum, row, row.level_start)
-        serum = serum_step(drugs, person, serum, row.antibody, xs.length)
+        serum = serum_step(numbers, person, serum, row.antibody, xs.length)
         after = inputs_at(end, node_after, serum, row, row.level_end)
         state = step(state, person, before, after, xs.length)
         finite = jnp.isfinite(sum(state.values()))
@@ -108,7 +114,7 @@ def treat(
 
     like = state["Q"]
     first = jax.tree.map(lambda x: x[0], steps)
-    silent = {target: jnp.zeros_like(like) for target in drugs.antibodies}
+    silent = {target: jnp.zeros_like(like) for target in CLEARANCE}
     start = inputs_at(first.start, first.node, silent, first.forcing, first.forcing.level_start)
     shapes = jax.eval_shape(lambda s: observe(s, person, start, age, cells_too), state)
     seen = {k: jnp.zeros((visits, *s.shape), s.dtype) for k, s in shapes.items()}

@@ -2,8 +2,8 @@
 
     BMC = (V - delt U) / (1 - delt U0),   BMD_s = w_s BMC_trab + (1 - w_s) BMC_cort
 
-with `U0 = r / (km + r)` the young part at a typical steady state. The spine of people beyond 60 years
-gains `lsd` a year of what is not bone but reads as bone (osteophytes, calcified aorta).
+with `U0 = r / (km + r)` the young part at a typical steady state. The spine of people beyond 60
+years gains `lsd` a year of what is not bone but reads as bone (osteophytes, calcified aorta).
 """
 
 from __future__ import annotations

@@ -1,44 +1,30 @@
-"""Cells and signals that nobody measures but a modeller asks for; written when a study lists them."""
+"""Cells and signals that nobody measures but a modeller asks for, if a study lists them."""
 
 from __future__ import annotations
 
 from cohort.model.arrays import Patients, State
+from cohort.model.person import Person
 from cohort.model.remodeling import Signals
 
-NAMES = (
-    "osteoclast_precursors",
-    "osteoclasts",
-    "osteoprogenitors",
-    "osteoblasts",
-    "osteocytes",
-    "rank_occupancy",
-    "wnt_signal",
-    "resorption",
-    "formation",
-    "quiescent_surface",
-    "matrix_spine_trabecular",
-    "matrix_spine_cortical",
-    "matrix_hip_trabecular",
-    "matrix_hip_cortical",
-)
+_PART = {"lumbar_spine": "spine", "total_hip": "hip", "femoral_neck": "hip"}
 
 
-def trajectories(state: State, now: Signals) -> dict[str, Patients]:
-    """Return every one of `NAMES`, relative to a typical 35-year-old (`wnt_signal`: logarithm)."""
+def trajectories(state: State, person: Person, now: Signals) -> dict[str, Patients]:
+    """Return cells and signals by name, relative to a typical 35-year-old (`wnt`: logarithm)."""
+    kappa = person["kappa"]
     values = {
         "osteoclast_precursors": state["Q"],
         "osteoclasts": state["C"],
-        "osteoprogenitors": state["P"],
+        "osteoblast_precursors": state["P"],
         "osteoblasts": state["B"],
         "osteocytes": state["Y"],
+        "rankl_opg": kappa * now.occupancy / (1.0 + kappa - now.occupancy),
         "rank_occupancy": now.occupancy,
-        "wnt_signal": now.wnt,
+        "wnt": now.wnt,
         "resorption": now.resorption,
         "formation": now.remodeling_formation + now.modelling_formation,
-        "quiescent_surface": state["Z"],
     }
-    return values | {
-        name: state["V_" + name.removeprefix("matrix_")]
-        for name in NAMES
-        if name.startswith("matrix_")
-    }
+    for site, part in _PART.items():
+        for compartment in ("trabecular", "cortical"):
+            values[f"matrix_{site}_{compartment}"] = state[f"V_{part}_{compartment}"]
+    return values

@@ -13,9 +13,7 @@ from cohort.model.remodeling import Signals
 CALCIUM_ON_PTH = 0.18
 
 
-def relative_hormones(
-    hormones: Hormones, exposure: Exposure, now: Signals
-) -> dict[str, Patients]:
+def relative_hormones(hormones: Hormones, exposure: Exposure, now: Signals) -> dict[str, Patients]:
     """Return estradiol, IGF-1, PTH and free sclerostin relative to a young woman's mean."""
     return {
         "estradiol": now.estradiol,

@@ -1,0 +1,69 @@
+"""Baseline characteristics by arm, read from `patients.parquet` one column at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CHARACTERISTICS = (
+    ("age", "Age", "years", 1),
+    ("years_since_menopause", "Years since menopause", "years", 1),
+    ("bmi", "Body mass index", "kg/m²", 1),
+    ("bmd_lumbar_spine", "BMD, lumbar spine", "g/cm²", 3),
+    ("bmd_total_hip", "BMD, total hip", "g/cm²", 3),
+    ("bmd_femoral_neck", "BMD, femoral neck", "g/cm²", 3),
+    ("t_score_lumbar_spine", "T-score, lumbar spine", "SD", 2),
+    ("t_score_total_hip", "T-score, total hip", "SD", 2),
+    ("t_score_femoral_neck", "T-score, femoral neck", "SD", 2),
+    ("ctx", "CTX", "ng/mL", 3),
+    ("p1np", "P1NP", "ng/mL", 1),
+    ("bsap", "BSAP", "µg/L", 1),
+    ("estradiol", "Estradiol", "pg/mL", 1),
+    ("igf1", "IGF-1", "ng/mL", 0),
+    ("pth", "PTH", "pg/mL", 1),
+)
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """One row of a baseline table.
+
+    Attributes:
+        label: words for the characteristic.
+        unit: its unit.
+        digits: digits after the point.
+        arms: arm -> (mean, standard deviation) of those who have a value.
+    """
+
+    label: str
+    unit: str
+    digits: int
+    arms: dict[str, tuple[float, float]]
+
+
+def baseline_table(folder: Path) -> tuple[dict[str, int], list[Characteristic]]:
+    """Return persons by arm and the baseline table; columns that nobody has are left out."""
+    file = pq.ParquetFile(folder / "patients.parquet")
+    arm = file.read(columns=["arm"])["arm"].cast(pa.string()).dictionary_encode()
+    chunks = arm.unify_dictionaries().chunks
+    codes = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
+    masks = {name: codes == i for i, name in enumerate(chunks[0].dictionary.to_pylist())}
+    rows = []
+    for column, label, unit, digits in CHARACTERISTICS:
+        if column not in file.schema_arrow.names:
+            continue
+        values = file.read(columns=[column])[column].to_numpy()
+        arms = {}
+        for name, mask in masks.items():
+            known = values[mask].astype(float)
+            known = known[np.isfinite(known)]
+            if known.size:
+                spread = float(np.std(known, ddof=1)) if known.size > 1 else 0.0
+                arms[name] = (float(np.mean(known)), spread)
+        if arms:
+            rows.append(Characteristic(label, unit, digits, arms))
+    return {name: int(mask.sum()) for name, mask in masks.items()}, rows

@@ -1,0 +1,103 @@
+"""What a results folder says of itself, in words: the run, the arms, the evidence behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cohort.errors import BadInput
+from cohort.therapy import Therapy, load_therapy
+
+EVIDENCE_WORDS = {
+    "marker": "known from bone turnover markers in people, not from their bone mineral density",
+    "extrapolated": "extrapolated: no bone mineral density outcome in people stands behind it",
+}
+
+
+def regimens(arm: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
+    """Everything an arm is given, as sentences; background last."""
+    given = [_sentence(t) for t in arm.get("treatments") or ()]
+    if arm.get("events"):
+        given.append(f"doses listed in {arm['events']}")
+    background = [f"{_sentence(t)} (every arm)" for t in study.get("background") or ()]
+    return given + background
+
+
+def _sentence(treatment: Mapping[str, Any]) -> str:
+    title = therapy_title(treatment["therapy"])
+    return f"{title}: {treatment.get('regimen', 'as listed')}"
+
+
+def therapy_title(name: str) -> str:
+    """Words for a therapy; its bare name where the file is not there any more."""
+    found = _therapy(name)
+    return found.title if found else str(name)
+
+
+def evidence_warnings(study: Mapping[str, Any]) -> list[str]:
+    """One sentence for each therapy whose effect on BMD no trial has shown."""
+    names = dict.fromkeys(
+        treatment["therapy"]
+        for group in (
+            *(a.get("treatments") or () for a in study["arms"]),
+            study.get("background") or (),
+        )
+        for treatment in group
+    )
+    found = [t for t in map(_therapy, names) if t is not None and t.evidence in EVIDENCE_WORDS]
+    return [f"The effect of {t.title.lower()} is {EVIDENCE_WORDS[t.evidence]}." for t in found]
+
+
+def _therapy(name: str) -> Therapy | None:
+    try:
+        return load_therapy(name)
+    except (BadInput, OSError):
+        return None
+
+
+def run_facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The facts of a run as pairs of words and value, for a table."""
+    counts, seconds = manifest.get("counts") or {}, manifest.get("seconds") or {}
+    versions = manifest.get("versions") or {}
+    facts = [
+        ("Persons per arm", number(manifest["persons"])),
+        ("Patients (rows)", number(counts.get("patients"))),
+        ("Visits (rows)", number(counts.get("visits"))),
+        ("Patients without result", _failed(counts)),
+        ("Design", manifest["design"]),
+        ("Seed", str(manifest["seed"])),
+        ("Compiling", _seconds(seconds.get("compile"))),
+        ("Computing", _seconds(seconds.get("compute"))),
+        ("Writing", f"{_seconds(seconds.get('write'))}, while computing"),
+        ("Merge and summary", _seconds(seconds.get("summary"))),
+        ("Patient-years", number(seconds.get("patient_years_computed"))),
+        ("Patient-years per second", number(seconds.get("patient_years_per_second"))),
+        ("Device", str(manifest.get("device") or "not recorded")),
+        ("Precision", str(manifest.get("precision"))),
+        ("Parameter set", str(manifest.get("parameter_set"))),
+        ("Hash of its values", str(manifest.get("parameter_hash"))[:16]),
+        ("Hash of the run", str(manifest.get("hash"))[:16]),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        ("Finished", str(manifest.get("finished") or "not finished")),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _failed(counts: Mapping[str, Any]) -> str:
+    failed = counts.get("failed_patients") or 0
+    reasons = "; ".join(
+        f"{words}: {number(n)}" for words, n in (counts.get("failed") or {}).items()
+    )
+    return f"{number(failed)} ({reasons})" if reasons else number(failed)
+
+
+def number(value: float | None) -> str:
+    """A count for people: thousands apart by a thin space; a dash where it is not known."""
+    if value is None:
+        return "–"
+    digits = 0 if abs(value) >= 100 or float(value).is_integer() else 1
+    return f"{value:,.{digits}f}".replace(",", "\u2009")
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} s"

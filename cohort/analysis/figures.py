@@ -1,0 +1,232 @@
+"""Figures of a results folder: units on every axis, colours that colour-blind readers can tell.
+
+Drawn without pyplot, so that making a report leaves no global state and needs no display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cohort.analysis.published import PublishedRow
+from cohort.analysis.series import Series
+
+# Okabe & Ito's palette, its yellow left out (too pale on white); grey is kept for controls.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4FBF", "#8C6D31")
+_CONTROL = "#5C6670"
+_INK = "#1C2430"
+_STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": "#9AA3AD",
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": _INK,
+    "xtick.color": "#4A545F",
+    "ytick.color": "#4A545F",
+    "grid.color": "#E4E8EC",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+}
+_SIZE = (5.6, 4.3)
+_DPI = 170
+
+
+def arm_colors(arms: Mapping[str, str]) -> dict[str, str]:
+    """Give each arm its colour: the first control grey, the others from the palette.
+
+    Args:
+        arms: name of the arm -> its role.
+    """
+    grey = next((name for name, role in arms.items() if role == "control"), None)
+    coloured = [name for name in arms if name != grey]
+    colors = {name: _COLORS[i % len(_COLORS)] for i, name in enumerate(coloured)}
+    return {name: _CONTROL if name == grey else colors[name] for name in arms}
+
+
+def outcome_figure(
+    title: str,
+    unit_label: str,
+    series: Sequence[Series],
+    published: Sequence[PublishedRow],
+    colors: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> Figure:
+    """Draw one outcome: mean with its 95 % interval, the 5-95 % range of persons, published points.
+
+    Where points are published medians, the median of persons is drawn too, dashed.
+
+    Args:
+        title: what is drawn.
+        unit_label: label of the vertical axis, with its unit.
+        series: one an arm.
+        published: rows of this outcome against baseline, in the axis's unit.
+        colors: colour of each arm.
+        labels: words for each arm.
+    """
+    medians = any(row.center == "median" for row in published)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        for line in series:
+            color = colors[line.arm]
+            axes.fill_between(line.months, line.p5, line.p95, color=color, alpha=0.10, lw=0)
+            axes.fill_between(line.months, line.ci_low, line.ci_high, color=color, alpha=0.35, lw=0)
+            axes.plot(line.months, line.mean, color=color, lw=2.2, label=labels[line.arm])
+            if medians:
+                axes.plot(line.months, line.p50, color=color, lw=1.6, ls=(0, (4, 2)))
+        for row in published:
+            _point(axes, row, colors[row.arm])
+        axes.axhline(0.0, color="#9AA3AD", lw=1.0, zorder=0)
+        _keep_means_readable(axes, series, published)
+        axes.set_title(title)
+        axes.set_ylabel(unit_label)
+        _month_axis(axes, series)
+        _legend(figure, axes, published, medians)
+    return figure
+
+
+def persons_figure(
+    title: str,
+    unit_label: str,
+    persons: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    colors: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> Figure:
+    """Draw individual trajectories, one panel an arm, the same persons in every panel.
+
+    Args:
+        title: what is drawn.
+        unit_label: label of the vertical axis, with its unit.
+        persons: arm -> (months, values (persons, visits)).
+        colors: colour of each arm.
+        labels: words for each arm.
+    """
+    columns = min(len(persons), 2)
+    rows = -(-len(persons) // columns)
+    with mpl.rc_context(_STYLE):
+        height = 0.6 + (3.7 if rows == 1 else 2.9 * rows)
+        figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, (arm, (months, values)) in zip(grid, persons.items(), strict=False):
+            axes.plot(months, values.T, color=colors[arm], lw=1.0, alpha=0.55)
+            axes.axhline(0.0, color="#9AA3AD", lw=1.0, zorder=0)
+            axes.set_title(labels[arm], fontsize=10.5, fontweight="normal", color=colors[arm])
+            axes.set_xlim(months.min(), months.max())
+            axes.set_xticks(_ticks(months.min(), months.max(), at_most=5))
+        for axes in grid[len(persons) :]:
+            axes.set_visible(False)
+        figure.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
+        figure.supylabel(unit_label, fontsize=11)
+        figure.supxlabel("Months from baseline", fontsize=11)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=_DPI, facecolor="white")
+
+
+def _point(axes: Axes, row: PublishedRow, color: str) -> None:
+    """Draw a published value with its interval; hollow where it was not re-read in the paper."""
+    if np.isfinite(row.low) and np.isfinite(row.high):
+        axes.plot([row.month] * 2, [row.low, row.high], color=color, lw=1.4, zorder=4)
+    read = row.verification in ("checked", "digitised")
+    axes.plot(
+        [row.month],
+        [row.value],
+        marker="D" if row.center == "median" else "o",
+        ms=6.5 if row.center == "median" else 7.0,
+        ls="",
+        mfc=color if read else "white",
+        mec="white" if read else color,
+        mew=1.0 if read else 1.6,
+        zorder=5,
+    )
+
+
+def _keep_means_readable(
+    axes: Axes, series: Sequence[Series], published: Sequence[PublishedRow]
+) -> None:
+    """Let the means and the published points fill the figure when the persons' range is far wider.
+
+    A marker's 95th percentile can lie at several hundred percent; the range is then cut at the
+    frame, which the report's legend says.
+    """
+    values = [v for s in series for v in (s.mean, s.p50)]
+    values.append(np.array([x for r in published for x in (r.value, r.low, r.high)]))
+    core = np.concatenate(values)
+    core = core[np.isfinite(core)]
+    wide = np.concatenate([v for s in series for v in (s.p5, s.p95)])
+    wide = wide[np.isfinite(wide)]
+    if core.size == 0 or wide.size == 0:
+        return
+    low, high = min(core.min(), 0.0), max(core.max(), 0.0)
+    room = max(high - low, 1.0)
+    low, high = max(wide.min(), low - 0.45 * room), min(wide.max(), high + 0.45 * room)
+    low, high = min(low, core.min(), 0.0), max(high, core.max(), 0.0)
+    axes.set_ylim(low - 0.04 * room, high + 0.04 * room)
+
+
+def _month_axis(axes: Axes, series: Sequence[Series]) -> None:
+    months = np.concatenate([s.months for s in series])
+    axes.set_xlabel("Months from baseline")
+    axes.set_xticks(_ticks(months.min(), months.max()))
+    span = max(months.max() - months.min(), 1.0)
+    axes.set_xlim(months.min() - 0.02 * span, months.max() + 0.02 * span)
+
+
+def _ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
+    """Ticks at whole months, quarters or years: what a trialist reads at a glance."""
+    for step in (1, 2, 3, 6, 12, 24, 36, 60, 120):
+        start = np.ceil(first / step) * step
+        ticks = np.arange(start, last + 1e-6, step)
+        if ticks.size <= at_most:
+            return ticks
+    return np.linspace(first, last, at_most)
+
+
+def _legend(figure: Figure, axes: Axes, published: Sequence[PublishedRow], medians: bool) -> None:
+    """Name the arms and the symbols under the axes, where nothing can be covered."""
+    handles, names = axes.get_legend_handles_labels()
+    if medians:
+        handles += axes.plot([], [], color=_INK, lw=1.6, ls=(0, (4, 2)))
+        names.append("median of persons")
+    kinds = {
+        (row.center == "median", row.verification in ("checked", "digitised")) for row in published
+    }
+    for median, read in sorted(kinds, reverse=True):
+        words = f"published {'median' if median else 'mean'}{'' if read else ', not re-read'}"
+        handles += axes.plot(
+            [],
+            [],
+            ls="",
+            marker="D" if median else "o",
+            ms=6.5,
+            mfc=_INK if read else "white",
+            mec=_INK,
+        )
+        names.append(words)
+    longest = max(map(len, names), default=0)
+    figure.legend(
+        handles,
+        names,
+        loc="outside lower left",
+        ncols=1 if longest > 34 else 2,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )

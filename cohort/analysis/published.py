@@ -1,0 +1,209 @@
+"""Published outcomes of a trial, as rows: what was measured, in which arm, when, against what.
+
+A row of `outcomes.csv` is one number of one paper. It is *scored* (enters an error) when it is the
+primary value of its measurement, was read in a paper or digitised from its figure, and is a percent
+change of BMD at lumbar spine, total hip or femoral neck, or of CTX, P1NP or BSAP. Everything else
+is shown where it can be and never scored.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohort.errors import BadInput
+from cohort.resources import bundled
+from cohort.results.outcomes import BY_PUBLISHED
+
+SITES = ("LS", "TH", "FN")
+MARKERS = ("CTX", "P1NP", "BSAP")
+_READ = ("checked", "digitised")
+_MEDIANS = ("median", "median (assumed)")
+_MEANS = ("mean", "mean_pct_change_range_midpoint", "mean_pct_change_since_stop")
+_FIELDS = ("row_id", "arm", "endpoint", "site", "month", "statistic", "value", "unit", "versus")
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One published number.
+
+    Attributes:
+        trial: name of the bundled trial (its folder).
+        row_id: stable name of the row.
+        arm: name of the arm in the trial's study file.
+        endpoint: what was measured (`BMD`, `CTX`, ...), at `site`.
+        month: nominal month of the measurement; NaN when the source gives none.
+        statistic: `mean`, `median`, ...
+        value: the number; NaN when the source reports only words.
+        versus: `baseline`, `placebo`, `month N` or `active:ARM`.
+        low: lower end of the published 95 % interval (or of the bar as drawn in a digitised figure,
+            whatever it is), or NaN.
+        high: upper end, or NaN.
+        standard_error: of `value`, or NaN.
+    """
+
+    trial: str
+    row_id: str
+    arm: str
+    endpoint: str
+    site: str
+    month: float
+    statistic: str
+    value: float
+    unit: str
+    versus: str
+    verification: str
+    split: str
+    primary: bool
+    low: float
+    high: float
+    standard_error: float
+    citation: str
+    note: str
+
+    @property
+    def quantity(self) -> str:
+        """Site of a BMD row (`LS`), the marker of a marker row (`CTX`), else the endpoint."""
+        return self.site if self.endpoint == "BMD" else self.endpoint
+
+    @property
+    def column(self) -> str | None:
+        """Column of `visits` that predicts this row, or None where there is none."""
+        if self.unit != "percent change" or self.quantity not in SITES + MARKERS:
+            return None
+        site = self.site if self.endpoint == "BMD" else None
+        found = BY_PUBLISHED.get((self.endpoint, site))
+        return found.name if found else None
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether the row is of a turnover marker."""
+        return self.quantity in MARKERS
+
+    @property
+    def center(self) -> str | None:
+        """`mean` or `median`: the statistic to compute; None where it is neither.
+
+        Digitised rows that do not say which (`median_or_mean`) are means for BMD and medians for
+        markers, as the trials report them.
+        """
+        if self.statistic in _MEANS:
+            return "mean"
+        if self.statistic in _MEDIANS:
+            return "median"
+        if self.statistic == "median_or_mean":
+            return "median" if self.is_marker else "mean"
+        return None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the model computes this number at all."""
+        known = math.isfinite(self.value) and math.isfinite(self.month)
+        return known and self.column is not None and self.center is not None
+
+    @property
+    def scored(self) -> bool:
+        """Whether the row counts in an error: primary, and read in a paper or its figure."""
+        return self.comparable and self.primary and self.verification in _READ
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the row is primary but known only from the literature at large."""
+        return self.comparable and self.primary and self.verification == "unchecked"
+
+
+def load_published(path: Path, trial: str | None = None) -> tuple[PublishedRow, ...]:
+    """Read a trial's `outcomes.csv`.
+
+    Args:
+        path: the CSV file.
+        trial: name of the trial; default the name of the file's folder.
+
+    Raises:
+        BadInput: a column is missing or a number cannot be read; all problems at once.
+    """
+    trial = trial or path.parent.name
+    with path.open(encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [name for name in _FIELDS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadInput(f"{path}: column{'s' * (len(missing) > 1)} {', '.join(missing)} missing")
+        problems: list[str] = []
+        rows = [_row(record, trial, f"{path}:{reader.line_num}", problems) for record in reader]
+    if problems:
+        raise BadInput(problems)
+    return tuple(rows)
+
+
+def published_of(trial: str) -> tuple[PublishedRow, ...]:
+    """Published rows of a bundled trial; empty where nothing is bundled under that name."""
+    study = bundled("trials").get(trial)
+    path = study.parent / "outcomes.csv" if study else None
+    return load_published(path) if path is not None and path.is_file() else ()
+
+
+def _row(record: dict[str, str], trial: str, where: str, problems: list[str]) -> PublishedRow:
+    def text(name: str) -> str:
+        return (record.get(name) or "").strip()
+
+    def number(name: str) -> float:
+        try:
+            return float(text(name) or "nan")
+        except ValueError:
+            problems.append(f"{where}: {name} is '{text(name)}', not a number")
+            return math.nan
+
+    value = number("value")
+    low, high, error = _interval(
+        value,
+        text("spread_kind"),
+        number("spread_value"),
+        (number("ci_low"), number("ci_high")),
+        number("n_analysed"),
+    )
+    return PublishedRow(
+        trial=trial,
+        row_id=text("row_id"),
+        arm=text("arm"),
+        endpoint=text("endpoint"),
+        site=text("site"),
+        month=number("month"),
+        statistic=text("statistic"),
+        value=value,
+        unit=text("unit"),
+        versus=text("versus"),
+        verification=text("verification"),
+        split=text("split"),
+        primary=text("primary_use") != "0",
+        low=low,
+        high=high,
+        standard_error=error,
+        citation=text("citation"),
+        note=text("note"),
+    )
+
+
+def _interval(
+    value: float, kind: str, spread: float, limits: tuple[float, float], persons: float
+) -> tuple[float, float, float]:
+    """95 % limits and standard error from whatever the source gives.
+
+    A standard deviation or an interquartile range of persons says nothing on the mean without the
+    number of persons, so it gives no interval.
+    """
+    low, high = limits
+    drawn = math.isfinite(low) and math.isfinite(high)
+    if drawn and kind == "ci95":
+        return low, high, (high - low) / (2 * _Z95)
+    if drawn and kind == "as_drawn":
+        return low, high, math.nan
+    if kind == "sd" and persons > 0:
+        kind, spread = "se", spread / math.sqrt(persons)
+    if math.isfinite(spread) and kind == "se":
+        return value - _Z95 * spread, value + _Z95 * spread, spread
+    if math.isfinite(spread) and kind == "ci95":
+        return value - spread, value + spread, spread / _Z95
+    return math.nan, math.nan, math.nan

@@ -1,0 +1,59 @@
+"""How a run ends: the report is made, and what came out is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cohort.cli.tables import print_json
+
+
+def finish_run(folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """Make the report of a complete results folder and tell what came out.
+
+    Args:
+        folder: results folder of a complete run.
+        quiet: print nothing, unless `as_json`.
+        as_json: print the summary as JSON.
+    """
+    from cohort.analysis.facts import evidence_warnings
+    from cohort.analysis.report import write_report
+    from cohort.cli.outcome_table import print_outcomes
+    from cohort.results.reader import read_manifest
+
+    page = write_report(folder)
+    manifest = read_manifest(folder)
+    if as_json:
+        print_json(_plain(folder, page, manifest))
+    elif not quiet:
+        print_outcomes(folder)
+        for sentence in evidence_warnings(manifest["study"]):
+            print(f"evidence: {sentence}")
+        print(run_sentence(manifest))
+        print(f"results: {folder}")
+        print(f"report: {page}")
+
+
+def run_sentence(manifest: dict[str, Any]) -> str:
+    """One sentence on size, failures, time and device of a run."""
+    counts, seconds = manifest["counts"], manifest.get("seconds") or {}
+    speed = seconds.get("patient_years_per_second")
+    parts = [f"{counts['patients']:,} patients, {counts['failed_patients']:,} without result"]
+    if seconds.get("patient_years_computed"):
+        parts.append(f"compiling {seconds['compile']:.1f} s, computing {seconds['compute']:.1f} s")
+    if speed:
+        parts.append(f"{speed:,.0f} patient-years/s")
+    parts.append(str(manifest.get("device") or "device not recorded"))
+    return "; ".join(parts)
+
+
+def _plain(folder: Path, page: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    from cohort.cli.outcome_table import comparison_rows
+
+    kept = ("name", "status", "arms", "seed", "persons", "hash", "device", "counts", "seconds")
+    return {
+        "out": str(folder),
+        "report": str(page),
+        **{key: manifest.get(key) for key in kept},
+        "comparison": comparison_rows(folder),
+    }

@@ -1,0 +1,1 @@
+"""Where blocks of patients run: parts, worker threads, manifest, resume, progress, estimates."""

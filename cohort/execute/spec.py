@@ -1,0 +1,178 @@
+"""What a run is: everything that decides its numbers, apart from how and where it is computed.
+
+Two runs with equal `identity` give the same bytes; block size, workers, device and the tolerated
+share of failures are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cohort.errors import BadInput
+from cohort.results.layout import PART
+from cohort.results.schema import canonical_json
+
+if TYPE_CHECKING:
+    from cohort.trial.study import Study
+
+_NOT_IDENTITY = ("block_size", "max_failed")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run of one study.
+
+    Attributes:
+        name: the study's name.
+        design: `paired` (every person in every arm) or `randomised` (each person in one).
+        arms: names of the arms, in the study's order.
+        ratios: allocation ratios of a randomised design, one an arm.
+        months: nominal months of the visits.
+        seed: root of every random draw.
+        persons: persons per arm (per unit of the allocation ratio).
+        study: the study as resolved, in JSON's types.
+        parameter_set: name of the parameter set.
+        parameter_hash: hash of its values.
+        version: version of the package.
+        precision: `float32` or `float64`.
+        block_size: persons per call of the simulator.
+        max_failed: tolerated share of failed patients.
+    """
+
+    name: str
+    design: str
+    arms: tuple[str, ...]
+    ratios: tuple[int, ...]
+    months: tuple[float, ...]
+    seed: int
+    persons: int
+    study: Mapping[str, Any]
+    parameter_set: str
+    parameter_hash: str
+    version: str
+    precision: str = "float32"
+    block_size: int = PART
+    max_failed: float = 0.001
+
+    @classmethod
+    def from_study(
+        cls,
+        study: Study,
+        *,
+        seed: int,
+        patients: int,
+        parameter_set: str,
+        parameter_hash: str,
+        version: str,
+    ) -> RunSpec:
+        """Return the run of a validated study with this seed and number of persons per arm."""
+        resolved = study.model_dump(mode="json")
+        resolved |= {"seed": seed, "patients": patients}
+        return cls(
+            name=study.name,
+            design=study.design,
+            arms=tuple(arm.name for arm in study.arms),
+            ratios=tuple(int(arm.ratio) for arm in study.arms),
+            months=tuple(float(month) for month in study.visits.months),
+            seed=seed,
+            persons=patients,
+            study=resolved,
+            parameter_set=parameter_set,
+            parameter_hash=parameter_hash,
+            version=version,
+            precision=study.engine.precision,
+            block_size=study.engine.block_size,
+            max_failed=study.engine.max_failed,
+        )
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> RunSpec:
+        """Return the run that a manifest describes.
+
+        Raises:
+            BadInput: the manifest is of another format or lacks a key.
+        """
+        fields = cls.__dataclass_fields__
+        if manifest.get("format") != FORMAT or not fields.keys() <= manifest.keys():
+            raise BadInput(
+                "manifest.json is not of this version's format; repeat the run with --overwrite."
+            )
+        values = {name: manifest[name] for name in fields}
+        for name in ("arms", "ratios", "months"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the numbers, in JSON's types."""
+        study = deepcopy(dict(self.study))
+        if isinstance(study.get("engine"), dict):
+            for key in _NOT_IDENTITY:
+                study["engine"].pop(key, None)
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "design": self.design,
+            "arms": list(self.arms),
+            "ratios": list(self.ratios),
+            "months": list(self.months),
+            "seed": self.seed,
+            "persons": self.persons,
+            "study": study,
+            "parameter_set": self.parameter_set,
+            "parameter_hash": self.parameter_hash,
+            "version": self.version,
+            "precision": self.precision,
+        }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the identity: the same study, seed, parameter set and version."""
+        return hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()
+
+    @property
+    def slots(self) -> int:
+        """Persons to simulate: of a paired design once, of a randomised one over all arms."""
+        return self.persons * (sum(self.ratios) if self.design == "randomised" else 1)
+
+    @property
+    def patients(self) -> int:
+        """Rows of `patients.parquet`."""
+        return self.slots if self.design == "randomised" else self.persons * len(self.arms)
+
+    @property
+    def years(self) -> float:
+        """Years from baseline to the last visit."""
+        return max(*self.months, 0.0) / 12.0
+
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return -(-self.slots // PART)
+
+    def groups(self, part: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
+        """Return who is simulated in which arms in one part: pairs of arms and slots.
+
+        In a randomised design, slot i falls to an arm by its place in a repeated sequence that
+        holds every arm as often as its ratio says; slots are exchangeable, so this is as random
+        as the slots themselves, and never leaves an arm short.
+        """
+        slots = np.arange(part * PART, min((part + 1) * PART, self.slots), dtype=np.int64)
+        if self.design != "randomised":
+            return [(self.arms, slots)]
+        place = slots % sum(self.ratios)
+        start, groups = 0, []
+        for arm, ratio in zip(self.arms, self.ratios, strict=True):
+            groups.append(((arm,), slots[(place >= start) & (place < start + ratio)]))
+            start += ratio
+        return groups
+
+    def part_arms(self, part: int) -> tuple[str, ...]:
+        """Return the arms that have anybody in a part, hence a file."""
+        return tuple(arm for arms, slots in self.groups(part) if slots.size for arm in arms)

@@ -1,0 +1,1 @@
+"""Virtual patients: populations, individual variability and the draws that make a person."""

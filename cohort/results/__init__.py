@@ -1,0 +1,1 @@
+"""Results as Parquet: outcomes, Arrow schema, writer, reader, summary."""

@@ -1,0 +1,184 @@
+"""The Arrow schemas of the three tables, with a unit and a description on every field.
+
+Values are float32: seven digits are more than any assay has, and half the bytes. The part of the
+manifest that is the same for every machine travels in each file's key-value metadata under
+`cohort.manifest`; no time, device or block size is in it, so that the bytes of a file depend only
+on what was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from cohort.results.outcomes import BY_NAME, CHANGE, MEASURED, OUTCOMES, SITES, outcome
+
+MANIFEST_KEY = b"cohort.manifest"
+COUNTS_KEY = b"cohort.counts"
+ARM_KEY = b"cohort.arm"
+
+THETA = "theta_"
+"""What precedes the name of an individual parameter in `patients.parquet`."""
+
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+_REAL = pa.float32()
+
+_COVARIATES: dict[str, tuple[str, str]] = {
+    "age": ("year", "Age at baseline"),
+    "years_since_menopause": (
+        "year",
+        "Years since the final menstrual period at baseline; null in men and before menopause",
+    ),
+    "age_at_menopause": ("year", "Age at the final menstrual period, past or to come"),
+    "bmi": ("kg/m2", "Body mass index at baseline"),
+}
+_BASELINES = (
+    *(f"bmd_{site}" for site in SITES.values()),
+    *(f"t_score_{site}" for site in SITES.values()),
+    *("ctx", "p1np", "bsap", "estradiol", "testosterone", "igf1", "pth"),
+)
+NULLABLE = frozenset({"years_since_menopause", "age_at_menopause", "testosterone"})
+"""Columns of `patients` in which NaN means "does not apply", not a failed patient."""
+
+_SUMMARY: tuple[tuple[str, pa.DataType, str, str], ...] = (
+    ("arm", _WORDS, "", "Treatment arm"),
+    ("outcome", _WORDS, "", "Column of visits; measured_ in front for values with assay error"),
+    ("unit", _WORDS, "", "Unit of mean, sd, se, limits, percentiles and of the published value"),
+    ("month", _REAL, "month", "Nominal month of the visit"),
+    ("n", pa.int64(), "1", "Patients with a value"),
+    ("mean", pa.float64(), "outcome's", "Mean"),
+    ("sd", pa.float64(), "outcome's", "Standard deviation between patients"),
+    ("se", pa.float64(), "outcome's", "Standard error of the mean, from sampling patients"),
+    ("ci_low", pa.float64(), "outcome's", "Lower 95 % confidence limit of the mean"),
+    ("ci_high", pa.float64(), "outcome's", "Upper 95 % confidence limit of the mean"),
+    ("p5", pa.float64(), "outcome's", "5th percentile of patients"),
+    ("p50", pa.float64(), "outcome's", "Median of patients"),
+    ("p95", pa.float64(), "outcome's", "95th percentile of patients"),
+    ("observed", pa.float64(), "outcome's", "Published value of this arm at this month"),
+    ("observed_se", pa.float64(), "outcome's", "Standard error of the published value"),
+    ("source", pa.string(), "", "Where it was published, which statistic, how far checked"),
+)
+
+
+def _field(name: str, kind: pa.DataType, unit: str, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit, "description": description})
+
+
+def _metadata(identity: Mapping[str, Any], **more: str) -> dict[bytes, bytes]:
+    keys = {MANIFEST_KEY: canonical_json(identity).encode()}
+    return keys | {f"cohort.{key}".encode(): value.encode() for key, value in more.items()}
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON with sorted keys and no spaces: equal objects give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def visits_schema(columns: Iterable[str], identity: Mapping[str, Any], arm: str) -> pa.Schema:
+    """Return the schema of one arm's part files.
+
+    Args:
+        columns: outcome columns that the run writes, in any order.
+        identity: the part of the manifest that is the same on every machine.
+        arm: the arm, which the folder's name tells too.
+
+    Raises:
+        BadInput: a column is not in the table of outcomes.
+    """
+    fields = [
+        _field("patient_id", pa.int64(), "", "Person; the same id in two arms is the same person"),
+        _field("month", _REAL, "month", "Nominal month of the visit (30.4375 days)"),
+        _field("day", _REAL, "day", "Day on which the visit really took place, from baseline"),
+    ]
+    fields += [_outcome_field(name) for name in in_table_order(columns)]
+    return pa.schema(fields, metadata=_metadata(identity, arm=arm))
+
+
+def in_table_order(columns: Iterable[str]) -> list[str]:
+    """Sort outcome columns as the table of outcomes has them, each measured one after its own."""
+    rank = {name: index for index, name in enumerate(BY_NAME)}
+    return sorted(columns, key=lambda c: (rank[outcome(c).name], c.startswith(MEASURED)))
+
+
+def _outcome_field(column: str) -> pa.Field:
+    found = outcome(column)
+    words = found.description
+    if column.startswith(MEASURED):
+        base = ", from the measured baseline" if column.endswith(CHANGE) else ""
+        words = f"{words}; as measured, with assay or DXA error{base}"
+    return _field(column, _REAL, found.unit, words)
+
+
+def patients_schema(
+    columns: Iterable[str],
+    identity: Mapping[str, Any],
+    theta: Mapping[str, tuple[str, str]],
+) -> pa.Schema:
+    """Return the schema of `patients.parquet`.
+
+    Args:
+        columns: columns that the simulator gives, `theta_` ones included, in any order.
+        identity: the part of the manifest that is the same on every machine.
+        theta: unit and description of individual parameters, by name without `theta_`.
+
+    Raises:
+        ValueError: the simulator gives a column that is neither known nor a `theta_`.
+    """
+    given = set(columns)
+    thetas = sorted(name for name in given if name.startswith(THETA))
+    known = {"sex", "weight", *_COVARIATES, *_BASELINES}
+    if unknown := sorted(given - known - set(thetas)):
+        raise ValueError(f"patients' columns without a unit and description: {unknown}")
+    fields = [
+        _field("patient_id", pa.int64(), "", "Person; the same id in two arms is the same person"),
+        _field("arm", _WORDS, "", "Treatment arm"),
+        _field("sex", _WORDS, "", "'female' or 'male'"),
+    ]
+    fields += [_field(n, _REAL, *_COVARIATES[n]) for n in _COVARIATES if n in given]
+    for name in _BASELINES:
+        if name in given:
+            base = BY_NAME[name]
+            fields.append(_field(name, _REAL, base.unit, f"{base.description}, at baseline"))
+    fields += [
+        _field("weight", _REAL, "1", "Sampling weight"),
+        _field("last_month", _REAL, "month", "Month of dropout, or of the end of the study"),
+        _field("result_code", pa.int8(), "", "0: has results; else why the visits are null"),
+    ]
+    for name in thetas:
+        bare = name.removeprefix(THETA)
+        fallback = ("1", f"Individual value of {bare}, relative to the parameter set's")
+        fields.append(_field(name, _REAL, *theta.get(bare, fallback)))
+    return pa.schema(fields, metadata=_metadata(identity))
+
+
+def summary_schema(identity: Mapping[str, Any]) -> pa.Schema:
+    """Return the schema of `summary.parquet`."""
+    return pa.schema([_field(*row) for row in _SUMMARY], metadata=_metadata(identity))
+
+
+def describe(schemas: Mapping[str, pa.Schema]) -> dict[str, list[dict[str, str]]]:
+    """Return what `schema.json` holds: column, type, unit and description by table."""
+    tables = {}
+    for table, schema in schemas.items():
+        tables[table] = [
+            {
+                "column": field.name,
+                "type": "string" if pa.types.is_dictionary(field.type) else str(field.type),
+                "unit": (field.metadata or {}).get(b"unit", b"").decode(),
+                "description": (field.metadata or {}).get(b"description", b"").decode(),
+            }
+            for field in schema
+        ]
+    if "visits" in tables:
+        arm = {"column": "arm", "type": "string", "unit": "", "description": "Treatment arm"}
+        tables["visits"].insert(0, arm)
+    return tables
+
+
+def outcome_columns(schema: pa.Schema) -> list[str]:
+    """Return those columns of a visits schema that hold outcomes."""
+    names = {o.name for o in OUTCOMES}
+    return [name for name in schema.names if name.removeprefix(MEASURED) in names]

@@ -1,0 +1,219 @@
+"""From a simulated block to Arrow tables: rows after dropout left out, failed patients nulled.
+
+A number that is not finite never reaches a file. A patient whom the simulator flagged, or one in
+whom such a number is found here, keeps the row with its code in `patients` and has null values in
+`visits`; every such patient is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cohort.results.block import BlockResult, ResultCode
+from cohort.results.schema import NULLABLE, outcome_columns
+
+DAYS_A_MONTH = 30.4375
+_NEVER = math.inf
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What happened to the patients of a block, a part, or a run; counts add up.
+
+    Attributes:
+        patients: rows of `patients.parquet`: persons times the arms they are in.
+        visits: rows of `visits`.
+        screened: candidates drawn.
+        rejected: candidates rejected, by reason.
+        failed: patients without results, by the phrase of their code.
+        worst: the failed patient whose numbers broke first: `patient_id`, `arm`, `day`, `reason`.
+    """
+
+    patients: int = 0
+    visits: int = 0
+    screened: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    worst: Mapping[str, Any] | None = None
+
+    @property
+    def failed_patients(self) -> int:
+        """Patients without results."""
+        return sum(self.failed.values())
+
+    def __add__(self, other: Counts) -> Counts:
+        """Add up two sets of patients; of the worst, the first in time then in number stays."""
+        found = [w for w in (self.worst, other.worst) if w is not None]
+        return Counts(
+            self.patients + other.patients,
+            self.visits + other.visits,
+            self.screened + other.screened,
+            _added(self.rejected, other.rejected),
+            _added(self.failed, other.failed),
+            min(found, key=_how_soon) if found else None,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as the manifest and the files' metadata hold them."""
+        return {
+            "patients": self.patients,
+            "visits": self.visits,
+            "screened": self.screened,
+            "rejected": dict(sorted(self.rejected.items())),
+            "failed_patients": self.failed_patients,
+            "failed": dict(sorted(self.failed.items())),
+            "worst": None if self.worst is None else dict(self.worst),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Counts:
+        """Return the counts that `as_dict` wrote."""
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
+
+
+def _how_soon(worst: Mapping[str, Any]) -> tuple[float, int, str]:
+    day = worst["day"]
+    return (_NEVER if day is None else day, worst["patient_id"], worst["arm"])
+
+
+@dataclass(frozen=True)
+class ArmTables:
+    """One arm of one block, ready to be written.
+
+    Attributes:
+        patients: rows of `patients.parquet`.
+        visits: rows of the arm's part file.
+        counts: what happened to these patients; screening is counted by block, not here.
+    """
+
+    patients: pa.Table
+    visits: pa.Table
+    counts: Counts
+
+
+def arm_tables(
+    block: BlockResult,
+    arm: str,
+    slots: np.ndarray,
+    patients_schema: pa.Schema,
+    visits_schema: pa.Schema,
+) -> ArmTables:
+    """Return the rows of one arm of a block.
+
+    Args:
+        block: what the simulator gave for N persons.
+        arm: one of its arms.
+        slots: the persons, int64 (N,).
+        patients_schema: schema of `patients.parquet`.
+        visits_schema: schema of this arm's part files.
+    """
+    months = np.asarray(block.months, dtype=np.float32)
+    last = np.asarray(block.last_month, dtype=np.float32)
+    kept = months[None, :] <= last[:, None]
+    values = {
+        name: np.asarray(block.visits[arm][name], dtype=np.float32)
+        for name in ["day", *outcome_columns(visits_schema)]
+    }
+    code, bad_day = _checked(block, arm, values, kept)
+    ok = code == ResultCode.OK
+    patients = _patients_table(block, arm, slots, code, patients_schema)
+    visits = _visits_table(slots, months, values, kept, ok, visits_schema)
+    counts = Counts(
+        patients=len(slots),
+        visits=visits.num_rows,
+        failed=_by_reason(code),
+        worst=_worst(arm, slots, code, bad_day),
+    )
+    return ArmTables(patients, visits, counts)
+
+
+def _checked(
+    block: BlockResult, arm: str, values: Mapping[str, np.ndarray], kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes and first bad days, with patients flagged in whom a number is not finite."""
+    code = np.array(block.result_code[arm], dtype=np.int8)
+    bad_day = np.array(block.first_bad_day[arm], dtype=np.float32)
+    bad = np.zeros_like(kept)
+    for column in values.values():
+        bad |= ~np.isfinite(column)
+    bad &= kept
+    for name, column in block.patients.items():
+        if name != "sex" and name not in NULLABLE:
+            bad[:, 0] |= ~np.isfinite(np.asarray(column, dtype=np.float32))
+    found = bad.any(axis=1) & (code == ResultCode.OK)
+    first = np.asarray(block.months, dtype=np.float32)[bad.argmax(axis=1)] * DAYS_A_MONTH
+    code[found] = ResultCode.NOT_FINITE
+    bad_day[found] = first[found]
+    return code, bad_day
+
+
+def _visits_table(
+    slots: np.ndarray,
+    months: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    kept: np.ndarray,
+    ok: np.ndarray,
+    schema: pa.Schema,
+) -> pa.Table:
+    """Lay visits out patient by patient; null in every value of a failed patient."""
+    null = None if ok.all() else np.broadcast_to(~ok[:, None], kept.shape)[kept]
+    columns = [
+        pa.array(np.broadcast_to(slots[:, None], kept.shape)[kept], pa.int64()),
+        pa.array(np.broadcast_to(months[None, :], kept.shape)[kept], pa.float32()),
+    ]
+    columns += [pa.array(values[name][kept], pa.float32(), mask=null) for name in schema.names[2:]]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _patients_table(
+    block: BlockResult, arm: str, slots: np.ndarray, code: np.ndarray, schema: pa.Schema
+) -> pa.Table:
+    """Lay out one row per person of this arm; null where a value does not apply."""
+    size = len(slots)
+    known: dict[str, pa.Array] = {
+        "patient_id": pa.array(slots, pa.int64()),
+        "arm": pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), [arm]),
+        "sex": pa.array(np.asarray(block.patients["sex"], dtype=object), pa.string()),
+        "last_month": pa.array(np.asarray(block.last_month, dtype=np.float32)),
+        "result_code": pa.array(code, pa.int8()),
+    }
+    columns = []
+    for name in schema.names:
+        if name not in known:
+            column = np.asarray(block.patients[name], dtype=np.float32)
+            known[name] = pa.array(column, mask=~np.isfinite(column))
+        columns.append(known[name].cast(schema.field(name).type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _by_reason(code: np.ndarray) -> dict[str, int]:
+    """Count failed patients by the phrase of their code."""
+    codes, numbers = np.unique(code[code != ResultCode.OK], return_counts=True)
+    return {ResultCode(int(c)).words: int(n) for c, n in zip(codes, numbers, strict=True)}
+
+
+def _worst(
+    arm: str, slots: np.ndarray, code: np.ndarray, bad_day: np.ndarray
+) -> dict[str, Any] | None:
+    """Return the failed patient whose numbers broke first, or None."""
+    failed = np.flatnonzero(code != ResultCode.OK)
+    if failed.size == 0:
+        return None
+    day = np.where(np.isfinite(bad_day[failed]), bad_day[failed], np.float32(_NEVER))
+    at = int(np.argmin(day))
+    return {
+        "patient_id": int(slots[failed[at]]),
+        "arm": arm,
+        "day": None if math.isinf(day[at]) else float(day[at]),
+        "reason": ResultCode(int(code[failed[at]])).words,
+    }

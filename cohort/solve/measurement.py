@@ -1,0 +1,88 @@
+"""From relative outputs to what is reported, true and as measured.
+
+A person's BMD is scaled so that her T-score at month 0 is the one she was recruited with; her
+markers carry her own life-long scale (renal clearance, fasting, assay). Measured BMD has a normal
+error of the site's precision, measured markers and hormones a log-normal one that holds
+within-person and assay variation. The same draws serve every arm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+
+from cohort.model.arrays import Patients, State
+from cohort.results.outcomes import CHANGE, MEASURED, SITES
+
+MARKERS = {"ctx": "ctx_scale", "p1np": "p1np_scale", "bsap": "bsap_scale"}
+HORMONES = ("estradiol", "igf1", "pth")
+BONE = tuple(f"bmd_{site}" for site in SITES.values())
+MEASURABLE = (*BONE, *MARKERS, *HORMONES)
+
+
+def absolute(
+    seen: State,
+    t_scores: Mapping[str, Patients],
+    eta: Mapping[str, Patients],
+    reference: Mapping[str, Patients],
+    entry: Patients,
+) -> State:
+    """Turn relative outputs into units.
+
+    Args:
+        seen: outputs relative to a typical 35-year-old, `(visit, patient)` each.
+        t_scores: at month 0 by site, `(patient,)`.
+        eta: individual effects.
+        reference: level in a typical young woman by outcome; `<bmd>_mean` and `<bmd>_sd`.
+        entry: index of the visit at month 0.
+    """
+    result = dict(seen)
+    for name in BONE:
+        site = name.removeprefix("bmd_")
+        mean, sd = reference[f"{name}_mean"], reference[f"{name}_sd"]
+        at_entry = mean + sd * t_scores[site]
+        result[name] = seen[name] / seen[name][entry] * at_entry
+    for name, scale in MARKERS.items():
+        result[name] = reference[name] * eta[scale] * seen[name]
+    for name in HORMONES:
+        result[name] = reference[name] * seen[name]
+    return result
+
+
+def measured(values: State, normals: Patients, cv: Mapping[str, Patients]) -> State:
+    """Return what instruments would have read.
+
+    Args:
+        values: true values, `(visit, patient)` each.
+        normals: independent standard normal draws, `(visit, quantity, patient)`.
+        cv: coefficient of variation by outcome.
+    """
+    result = {}
+    for index, name in enumerate(MEASURABLE):
+        error = cv[name] * normals[:, index]
+        factor = 1.0 + error if name in BONE else jnp.exp(error)
+        result[MEASURED + name] = values[name] * factor
+    return result
+
+
+def with_changes(values: State, reference: Mapping[str, Patients], entry: Patients) -> State:
+    """Add T-scores and percent changes from month 0.
+
+    Args:
+        values: absolute values, true or `measured_`, `(visit, patient)` each.
+        reference: `<bmd>_mean` and `<bmd>_sd` by site.
+        entry: index of the visit at month 0.
+    """
+    result = dict(values)
+    for column in values:
+        prefix = MEASURED if column.startswith(MEASURED) else ""
+        name = column.removeprefix(MEASURED)
+        if name in BONE:
+            site = name.removeprefix("bmd_")
+            deviation = values[column] - reference[f"{name}_mean"]
+            result[f"{prefix}t_score_{site}"] = deviation / reference[f"{name}_sd"]
+        if name in BONE or name in MARKERS:
+            start = values[column][entry]
+            result[column + CHANGE] = 100.0 * (values[column] / start - 1.0)
+    return result

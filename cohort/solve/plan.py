@@ -1,0 +1,113 @@
+"""Everything about a study that its patients share: grid, arms' inputs, drugs, reference values."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cohort.errors import BadInput
+from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
+from cohort.parameter import value_problems
+from cohort.resources import data_root
+from cohort.results.outcomes import SITES
+from cohort.solve.grid import Grid
+from cohort.solve.schedule import Drugs, Forcing, arm_forcing, study_drugs, study_grid
+from cohort.trial.schema import Study
+from cohort.trial.study import arm_courses
+from cohort.units import DAYS_PER_MONTH
+
+PREMENOPAUSAL_MARKERS = ("ctx", "p1np", "bsap")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study made ready to compute.
+
+    Attributes:
+        months: nominal months of the visits.
+        grid: steps, shared by all arms.
+        forcing: inputs by arm.
+        drugs: every drug in any arm.
+        values: value by parameter name, overrides and knockouts applied.
+    """
+
+    months: tuple[float, ...]
+    grid: Grid
+    forcing: Mapping[str, Forcing]
+    drugs: Drugs
+    values: Mapping[str, float]
+
+
+def make_plan(study: Study) -> Plan:
+    """Lay out a study.
+
+    Raises:
+        BadInput: a parameter's value is not allowed, or two drugs have one target.
+    """
+    courses = arm_courses(study)
+    months = tuple(float(month) for month in study.visits.months)
+    drugs = study_drugs(courses)
+    days = [month * DAYS_PER_MONTH for month in months]
+    grid = study_grid(days, courses, study.engine.accuracy)
+    forcing = {arm: arm_forcing(own, drugs, grid) for arm, own in courses.items()}
+    return Plan(months, grid, forcing, drugs, parameter_values(study))
+
+
+def parameter_values(study: Study) -> dict[str, float]:
+    """Return the study's parameter values: its set, overrides, then knockouts.
+
+    Raises:
+        BadInput: an override is outside its parameter's bounds.
+    """
+    values = dict(parameter_set(study.parameters.set).values)
+    problems: list[str] = []
+    for name, value in study.parameters.override.items():
+        problems += value_problems(PARAMETERS[name], value, f"parameters.override.{name}")
+    if problems:
+        raise BadInput(problems)
+    values |= study.parameters.override
+    return values | {KNOCKOUTS[name]: 0.0 for name in study.outputs.knockout}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Absolute values behind the model's relative ones.
+
+    Attributes:
+        bmd: by site, mean and SD of the young reference in g/cm2.
+        level: of markers and hormones in a typical young woman.
+        cv: coefficient of variation of a measurement by outcome.
+    """
+
+    bmd: Mapping[str, tuple[float, float]]
+    level: Mapping[str, float]
+    cv: Mapping[str, float]
+
+
+def load_reference(study: Study) -> Reference:
+    """Read the reference values that a study uses, its own precision errors put in."""
+    rows = _rows("t_score")
+    bmd = {
+        row["site"]: (float(row["mean"]), float(row["sd"]))
+        for row in rows
+        if row["sex"] == "female"
+    }
+    level = {"pth": 36.0, "igf1": 163.0}
+    for row in _rows("markers"):
+        if row["sex"] == "female" and row["stage"] == "premenopausal":
+            level[row["quantity"]] = float(row["median"])
+    cv = {}
+    for row in _rows("measurement"):
+        name = f"bmd_{row['quantity']}" if row["quantity"] in SITES.values() else row["quantity"]
+        cv[name] = float(row["cv_percent"]) / 100.0
+    own = study.measurement
+    cv |= {f"bmd_{k}": v for k, v in own.dxa_cv.model_dump().items() if v is not None}
+    cv |= {k: v for k, v in own.assay_cv.model_dump().items() if v is not None}
+    return Reference(bmd, level, cv)
+
+
+def _rows(table: str) -> Sequence[Mapping[str, str]]:
+    path = data_root() / "reference" / f"{table}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

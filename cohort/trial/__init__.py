@@ -1,0 +1,1 @@
+"""The trial: arms, regimens, visits, and the study file that holds them."""

@@ -1,0 +1,176 @@
+"""The study: read, overridden, checked whole, and turned into doses, before any compute.
+
+load_study("freedom", ["patients=500"])  ->  Study
+arm_courses(study)                       ->  doses of every arm, background included
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cohort.errors import BadInput
+from cohort.resources import bundled
+from cohort.therapy import EVIDENCE, load_therapy
+from cohort.trial.checks import check, read_course
+from cohort.trial.problems import Origin, shape_problems
+from cohort.trial.regimen import DoseCourse
+from cohort.trial.schema import Arm, Rule, Study, Treatment
+from cohort.trial.settle import settle
+from cohort.trial.source import apply_overrides, locate_study, read_toml
+from cohort.units import DAYS_PER_MONTH
+
+__all__ = [
+    "Arm",
+    "DoseCourse",
+    "Evidence",
+    "Rule",
+    "Study",
+    "Treatment",
+    "arm_courses",
+    "json_schema",
+    "load_study",
+    "parse_study",
+    "resolved",
+    "study_evidence",
+    "study_hash",
+]
+
+_NOT_IDENTITY = ("block_size", "max_failed")
+
+
+def load_study(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a study by its name or path, put overrides in, and check it whole.
+
+    Args:
+        name_or_path: a bundled study's name, or the path of a study file.
+        overrides: `key=value` with dotted keys, as `--config` takes them.
+
+    Raises:
+        BadInput: every problem of the study and the overrides, one sentence each.
+    """
+    path = locate_study(name_or_path)
+    bundled_name = str(name_or_path) in bundled("trials")
+    label = f"{name_or_path}/{path.name}" if bundled_name else str(path)
+    study = parse_study(read_toml(path), label=label, folder=path.parent, overrides=overrides)
+    study._path = path
+    return study
+
+
+def parse_study(
+    document: Mapping[str, Any],
+    *,
+    label: str = "study",
+    folder: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Study:
+    """Check a study that is already a table (from Python, or from a manifest).
+
+    Args:
+        document: the table, with the keys of a study file.
+        label: what messages call it.
+        folder: where the files lie that it names; the working folder if left out.
+        overrides: `key=value` with dotted keys.
+
+    Raises:
+        BadInput: every problem, one sentence each.
+    """
+    raw, places, sentences = apply_overrides(_stated(document), overrides)
+    problems = settle(raw, folder or Path.cwd())
+    problems += check(raw)
+    study = None
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        problems = shape_problems(error, Study) + problems
+    origin = Origin(label, places, raw)
+    sentences += [origin.sentence(problem) for problem in dict.fromkeys(problems)]
+    if sentences or study is None:
+        raise BadInput(sentences)
+    return study
+
+
+def _stated(value: Any) -> Any:
+    """Leave out the keys that hold nothing: a manifest writes every default, TOML has no null."""
+    if isinstance(value, Mapping):
+        return {key: _stated(inner) for key, inner in value.items() if inner is not None}
+    return [_stated(inner) for inner in value] if isinstance(value, list) else value
+
+
+def arm_courses(study: Study) -> dict[str, tuple[DoseCourse, ...]]:
+    """Return the courses of doses of every arm by its name, background included.
+
+    Args:
+        study: a study as `load_study` returns it.
+    """
+    return {arm.name: _courses(arm, study) for arm in study.arms}
+
+
+def _courses(arm: Arm, study: Study) -> tuple[DoseCourse, ...]:
+    until = study.last_month * DAYS_PER_MONTH
+    sentences = tuple(
+        read_course(treatment.model_dump(), load_therapy(treatment.therapy), until)
+        for treatment in (*arm.treatments, *study.background)
+    )
+    rows = tuple(
+        DoseCourse(row.therapy, row.route, row.amt, row.time, row.ii, row.addl + 1)
+        for row in arm.event_rows
+    )
+    return (*sentences, *rows)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands behind a study's therapies at the weakest point.
+
+    Attributes:
+        level: the weakest level among them: `trial`, `marker` or `extrapolated`.
+        therapies: those at that level, by name; none where nothing is given.
+    """
+
+    level: str
+    therapies: tuple[str, ...]
+
+
+def study_evidence(study: Study) -> Evidence:
+    """Return the weakest evidence level of a study's therapies and which therapies have it."""
+    given = {course.therapy for courses in arm_courses(study).values() for course in courses}
+    levels = {therapy.name: therapy.evidence for therapy in map(load_therapy, sorted(given))}
+    if not levels:
+        return Evidence(EVIDENCE[0], ())
+    weakest = max(levels.values(), key=EVIDENCE.index)
+    return Evidence(weakest, tuple(name for name, level in levels.items() if level == weakest))
+
+
+def resolved(study: Study) -> dict[str, Any]:
+    """Return the study in JSON's types, every default written out: what a manifest holds."""
+    return study.model_dump(mode="json")
+
+
+def study_hash(study: Study, *, seed: int, patients: int, parameter_hash: str, version: str) -> str:
+    """Return the SHA-256 of what decides a run's numbers.
+
+    Args:
+        study: the study.
+        seed: the run's seed, in place of the study's.
+        patients: the run's persons per arm, in place of the study's.
+        parameter_hash: hash of the parameter values.
+        version: version of the package.
+    """
+    document: dict[str, Any] = {**resolved(study), "seed": seed, "patients": patients}
+    document["engine"] = {k: v for k, v in document["engine"].items() if k not in _NOT_IDENTITY}
+    identity = {"study": document, "parameter_hash": parameter_hash, "version": version}
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a study file."""
+    schema = Study.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

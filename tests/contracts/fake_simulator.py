@@ -1,0 +1,149 @@
+"""A simulator in closed form, so that the executor is tested without a model.
+
+Every number is a function of the person's number, the arm and the month alone: what a part file
+must hold can be written down beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cohort.execute.spec import RunSpec
+from cohort.results.block import BlockResult, ResultCode
+
+MONTHS = (0.0, 6.0, 12.0)
+COLUMNS = (
+    "bmd_lumbar_spine",
+    "bmd_lumbar_spine_change",
+    "measured_bmd_lumbar_spine_change",
+    "ctx",
+)
+SLOPES = {"placebo": -0.1, "denosumab": 0.5}
+
+
+def make_spec(**changes: Any) -> RunSpec:
+    """Return a small run; `changes` replace its fields."""
+    engine = {"block_size": changes.get("block_size", 16384), "precision": "float32"}
+    values: dict[str, Any] = {
+        "name": "toy",
+        "design": "paired",
+        "arms": ("denosumab", "placebo"),
+        "ratios": (1, 1),
+        "months": MONTHS,
+        "seed": 0,
+        "persons": 100,
+        "study": {"name": "toy", "engine": engine},
+        "parameter_set": "default",
+        "parameter_hash": "0" * 64,
+        "version": "0.1.0",
+    }
+    return RunSpec(**(values | changes))
+
+
+def uniform(slots: np.ndarray, stream: int) -> np.ndarray:
+    """Return numbers in [0, 1) that depend on the person and the stream only."""
+    return (slots * 2654435761 + stream * 40503) % 4294967296 / 4294967296
+
+
+@dataclass
+class FakeSimulator:
+    """Closed-form patients.
+
+    Attributes:
+        failing: persons whose numbers are flagged by the simulator, in the denosumab arm.
+        poisoned: persons in whom a NaN is left unflagged, in every arm.
+        delay: seconds that each block takes.
+        calls: (first slot, length, arms) of each call, in the order of arrival.
+    """
+
+    failing: tuple[int, ...] = ()
+    poisoned: tuple[int, ...] = ()
+    delay: float = 0.0
+    error: Exception | None = None
+    device: str = "fake"
+    theta_fields: Mapping[str, tuple[str, str]] = field(
+        default_factory=lambda: {"bE": ("1", "Effect of estrogen deficit on RANKL")}
+    )
+    calls: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
+    compiled: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def compile(self) -> None:
+        self.compiled += 1
+
+    def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
+        with self._lock:
+            self.calls.append((int(slots[0]), len(slots), arms))
+        if self.error is not None:
+            raise self.error
+        # Uneven, so that two workers' blocks come back out of order.
+        time.sleep(self.delay * (1 + (int(slots[0]) // 4096) % 3))
+        last = np.where(uniform(slots, 9) < 0.2, 6.0, 12.0)
+        codes = np.where(np.isin(slots, self.failing), ResultCode.NO_STEADY_STATE, 0)
+        none = np.zeros(len(slots), np.int8)
+        return BlockResult(
+            patients={
+                "sex": np.full(len(slots), "female"),
+                "age": 60 + 20 * uniform(slots, 1),
+                "years_since_menopause": np.where(slots % 7 == 0, np.nan, slots % 30),
+                "bmi": 20 + 10 * uniform(slots, 2),
+                "bmd_lumbar_spine": 0.6 + 0.4 * uniform(slots, 3),
+                "weight": np.ones(len(slots)),
+                "theta_bE": np.exp(uniform(slots, 4)),
+            },
+            visits={arm: self._arm(slots, arm) for arm in arms},
+            months=np.array(MONTHS),
+            last_month=last,
+            result_code={
+                arm: codes.astype(np.int8) if arm == "denosumab" else none for arm in arms
+            },
+            first_bad_day={
+                arm: np.where(codes, 42.0 + slots, np.nan)
+                if arm == "denosumab"
+                else np.full(len(slots), np.nan)
+                for arm in arms
+            },
+            rejected={"age below 60": int((slots % 3 == 0).sum())},
+            screened=int(len(slots) + (slots % 3 == 0).sum()),
+        )
+
+    def _arm(self, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
+        months = np.array(MONTHS)
+        change = SLOPES.get(arm, 0.0) * months[None, :] * (1 + uniform(slots, 5)[:, None])
+        base = (0.6 + 0.4 * uniform(slots, 3))[:, None]
+        values = {
+            "day": np.broadcast_to(months * 30.4375, change.shape),
+            "bmd_lumbar_spine": base * (1 + change / 100),
+            "bmd_lumbar_spine_change": change,
+            "measured_bmd_lumbar_spine_change": change + uniform(slots, 6)[:, None],
+            "ctx": 0.4 + uniform(slots, 7)[:, None] + 0 * change,
+        }
+        values["ctx"][np.isin(slots, self.poisoned), 1] = np.nan
+        return values
+
+
+def main() -> None:
+    """Run the toy study in a process of its own: FOLDER PERSONS DELAY [DESIGN]."""
+    from cohort.execute.run import run_study
+
+    out, persons, delay = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    design = sys.argv[4] if len(sys.argv) > 4 else "paired"
+    print(os.getpid(), flush=True)
+    run_study(
+        make_spec(persons=persons, design=design, block_size=4096),
+        out=out,
+        simulator_factory=lambda: FakeSimulator(delay=delay),
+        workers=2,
+    )
+
+
+if __name__ == "__main__":
+    main()
