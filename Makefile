@@ -8,7 +8,7 @@ PATIENTS ?= 20000
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help trial test lint types slow docs lock benchmark clean
+.PHONY: help trial test lint types slow docs pictures lock benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -31,6 +31,10 @@ slow: $(MADE) ## the tests that take minutes
 
 docs: $(MADE) ## write the generated pages of docs/ again
 	$(BIN)/python docs/generate.py
+
+pictures: trial ## run the trial and put its figures into the README
+	cp results/freedom-0/figures/bmd_lumbar_spine_change.png docs/images/freedom-spine.png
+	cp results/freedom-0/figures/ctx_change.png docs/images/freedom-ctx.png
 
 benchmark: $(MADE) ## patients per second and peak memory of this machine
 	$(BIN)/python benchmarks/throughput.py

@@ -6,8 +6,6 @@ arm_courses(study)                       ->  doses of every arm, background incl
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +37,7 @@ __all__ = [
     "parse_study",
     "resolved",
     "study_evidence",
-    "study_hash",
 ]
-
-_NOT_IDENTITY = ("block_size", "max_failed")
 
 
 def load_study(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Study:
@@ -151,23 +146,6 @@ def study_evidence(study: Study) -> Evidence:
 def resolved(study: Study) -> dict[str, Any]:
     """Return the study in JSON's types, every default written out: what a manifest holds."""
     return study.model_dump(mode="json")
-
-
-def study_hash(study: Study, *, seed: int, patients: int, parameter_hash: str, version: str) -> str:
-    """Return the SHA-256 of what decides a run's numbers.
-
-    Args:
-        study: the study.
-        seed: the run's seed, in place of the study's.
-        patients: the run's persons per arm, in place of the study's.
-        parameter_hash: hash of the parameter values.
-        version: version of the package.
-    """
-    document: dict[str, Any] = {**resolved(study), "seed": seed, "patients": patients}
-    document["engine"] = {k: v for k, v in document["engine"].items() if k not in _NOT_IDENTITY}
-    identity = {"study": document, "parameter_hash": parameter_hash, "version": version}
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:

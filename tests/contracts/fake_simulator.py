@@ -6,18 +6,25 @@ must hold can be written down beside it.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cohort.execute.run import run_study
 from cohort.execute.spec import RunSpec
 from cohort.results.block import BlockResult, ResultCode
+from cohort.results.layout import PART
 
 MONTHS = (0.0, 6.0, 12.0)
 COLUMNS = (
@@ -26,6 +33,8 @@ COLUMNS = (
     "measured_bmd_lumbar_spine_change",
     "ctx",
 )
+PERSONS = 3 * PART + 1000
+SCRIPT = Path(__file__)
 SLOPES = {"placebo": -0.1, "denosumab": 0.5}
 
 
@@ -130,10 +139,43 @@ class FakeSimulator:
         return values
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """Return a hash of each Parquet file of a results folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return hidden files that a finished run must not leave."""
+    return [str(p.relative_to(folder)) for p in folder.rglob(".*")]
+
+
+@cache
+def unbroken(design: str) -> dict[str, str]:
+    """Return the hashes of an unbroken run of four parts."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        run_study(
+            make_spec(persons=PERSONS, design=design), out=out, simulator_factory=FakeSimulator
+        )
+        assert leftovers(out) == []
+        return digests(out)
+
+
+def run_in_process(out: Path, design: str, delay: float) -> subprocess.Popen[str]:
+    """Run the toy study in a process of its own; its first line is its pid."""
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(out), str(PERSONS), str(delay), design],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def main() -> None:
     """Run the toy study in a process of its own: FOLDER PERSONS DELAY [DESIGN]."""
-    from cohort.execute.run import run_study
-
     out, persons, delay = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     design = sys.argv[4] if len(sys.argv) > 4 else "paired"
     print(os.getpid(), flush=True)

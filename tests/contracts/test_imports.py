@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,6 +186,19 @@ def test_declarations_files_and_results_load_without_jax() -> None:
 
 def test_the_command_line_starts_light() -> None:
     assert libraries_loaded(["cohort.cli"], ["jax", "matplotlib", "pandas", "scipy"]) == {}
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=~! ]", line)[0] for line in project["dependencies"]}
+    declared.add("pydantic_core")  # a part of pydantic
+    used = {
+        target.split(".")[0]: f"{path.relative_to(ROOT)}:{line}"
+        for path in ALL.values()
+        for line, target in imports(path)
+    }
+    ours = {"cohort", "calibration"}
+    assert used.keys() - sys.stdlib_module_names - ours - declared == set()
 
 
 # Absolute paths of somebody's machine, and hosts of package registries.

@@ -1,4 +1,4 @@
-"""The pages are true: their code runs, their links resolve, their tables and commands are current."""
+"""The pages are true: their code runs, links resolve, tables and commands are current."""
 
 from __future__ import annotations
 

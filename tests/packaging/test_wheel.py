@@ -62,6 +62,17 @@ def test_wheel_holds_every_fact_and_study(installed: Path) -> None:
     assert {p.relative_to(shipped) for p in shipped.rglob("*") if p.is_file()} == here
 
 
+def test_wheel_holds_every_module_and_template(installed: Path) -> None:
+    """What git ignores, the build leaves out: a careless pattern would lose a package."""
+    for package in ("cohort", "calibration"):
+        here = {
+            p.relative_to(ROOT)
+            for p in (ROOT / package).rglob("*")
+            if p.is_file() and "__pycache__" not in p.parts
+        }
+        assert {p for p in here if not (installed / p).is_file()} == set()
+
+
 def test_bundled_data_is_read_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = "from cohort.resources import data_root; print(data_root())"
     assert run(installed, tmp_path, "-c", code).stdout.strip() == str(installed / "cohort/_data")

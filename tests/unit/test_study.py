@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from cohort.errors import BadInput
+from cohort.execute.spec import RunSpec
 from cohort.resources import bundled
 from cohort.therapy import load_therapy
 from cohort.trial.regimen import DoseCourse
@@ -22,7 +23,6 @@ from cohort.trial.study import (
     parse_study,
     resolved,
     study_evidence,
-    study_hash,
 )
 from cohort.trial.visits import rhythm
 
@@ -47,7 +47,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def hashed(study: Study, **changes: Any) -> str:
     run: dict[str, Any] = {"seed": 0, "patients": 9, "parameter_hash": "p", "version": "1"}
-    return study_hash(study, **(run | changes))
+    return RunSpec.from_study(study, parameter_set="default", **(run | changes)).hash
 
 
 def test_every_arm_is_given_its_own_and_the_background() -> None:
