@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 trial: $(MADE) ## re-run FREEDOM on 20,000 virtual women an arm, beside its published outcome
-	$(BIN)/cohort run freedom --patients $(PATIENTS)
+	$(BIN)/cohort run freedom --patients $(PATIENTS) --overwrite
 
 test: lint types ## lint, types and every test that is not slow
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
@@ -33,6 +33,7 @@ docs: $(MADE) ## write the generated pages of docs/ again
 	$(BIN)/python docs/generate.py
 
 pictures: trial ## run the trial and put its figures into the README
+	mkdir -p docs/images
 	cp results/freedom-0/figures/bmd_lumbar_spine_change.png docs/images/freedom-spine.png
 	cp results/freedom-0/figures/ctx_change.png docs/images/freedom-ctx.png
 

@@ -1,8 +1,8 @@
 """Many arms of many trials at once, each with its own grid, patients and drugs.
 
 The engine simulates one study's patients on one grid. Here the arms of all trials are lanes of the
-same functions, mapped over arms, so that one compiled function gives every prediction of the job and
-its derivatives. Arms of like length share a group.
+same functions, mapped over arms, so that one compiled function gives every prediction of the job
+and its derivatives. Arms of like length share a group.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cohort.solve.plan import Plan, make_plan
 from cohort.solve.trial import Steps, noise_nodes, treat
 from cohort.trial.schema import Study
 
-LADDER = (96, 160, 256, 384, 640, 1024, 2048)
+LADDER = (160, 384, 640, 1280, 2304)
 COLUMNS = ("bmd_lumbar_spine", "bmd_total_hip", "bmd_femoral_neck", "ctx", "p1np", "bsap")
 
 
@@ -147,7 +147,10 @@ def _steps(lane: Lane, count: int, slots: int, kinds: int) -> Steps:
 
     def fit(values: np.ndarray, *widths: int) -> Patients:
         """Cut or lengthen to `count` steps, and widen the drug axes with zeros."""
-        shape = (count, *(widths[i] if i < len(widths) else n for i, n in enumerate(values.shape[1:])))
+        shape = (
+            count,
+            *(widths[i] if i < len(widths) else n for i, n in enumerate(values.shape[1:])),
+        )
         padded = np.zeros(shape)
         padded[(slice(real), *(slice(n) for n in values.shape[1:]))] = values[:real]
         return jnp.asarray(padded, float)

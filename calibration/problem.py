@@ -10,20 +10,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from calibration.cohorts import Group, make_groups, predict, study_lanes
-from calibration.natural_history import natural_history
+from calibration import natural_history
+from calibration.cohorts import COLUMNS, Group, make_groups, predict, study_lanes
 from calibration.targets import Target, study_arms, study_targets
-from cohort.analysis.compare import ArmFacts, published_predictions
+from cohort.analysis.compare import ArmFacts, reference_of
+from cohort.analysis.published import PublishedRow
 from cohort.model.arrays import Patients
 from cohort.model.parameters import PARAMETERS
 from cohort.trial.schema import Study
 
 NEAR = 0.51  # months between a row and its visit
+
+
+class Reading(NamedTuple):
+    """Where the rows' numbers stand among the relative outputs of all arms.
+
+    A row compares one change with another or with nothing. `visit` and `since` are positions in the
+    flat list of (group, arm, visit, outcome) values, `(row, 2)` each: of the row's own arm and of
+    the arm it is compared with (its own again where there is none).
+    """
+
+    visit: np.ndarray
+    since: np.ndarray
+    compared: np.ndarray
+    marker: np.ndarray
+    median: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -35,60 +53,89 @@ class Problem:
         targets: rows to fit, in the order of the predictions.
         arms: facts of every study's arms.
         typical: one person an arm.
+        reading: where the typical persons' outputs answer the targets.
     """
 
     studies: tuple[Study, ...]
     targets: tuple[Target, ...]
     arms: Mapping[str, Mapping[str, ArmFacts]]
     typical: tuple[Group, ...]
-
-    def predict(self, groups: Sequence[Group], values: Mapping[str, Patients]) -> Patients:
-        """Return the prediction of every target."""
-        seen = {}
-        for group in groups:
-            outputs = predict(group, values)
-            for index, lane in enumerate(group.lanes):
-                own = {name: out[index] for name, out in outputs.items()}
-                seen[lane.trial, lane.arm] = own, lane.months
-        by_row: dict[str, Patients] = {}
-        for name, facts in self.arms.items():
-            rows = [target.row for target in self.targets if target.row.trial == name]
-            arms = {arm: seen[name, arm] for arm in facts}
-            for prediction in published_predictions(rows, facts, _Seen(arms)):
-                by_row[f"{name}/{prediction.row.row_id}"] = prediction.predicted
-        return jnp.stack(
-            [jnp.asarray(by_row[f"{t.row.trial}/{t.row.row_id}"]) for t in self.targets]
-        )
+    reading: Reading
 
     def cohort(self, values: Mapping[str, float], patients: int) -> np.ndarray:
         """Return the predictions by whole cohorts of so many patients."""
-        lanes = [lane for s in self.studies for lane in study_lanes(s, patients, typical=False)]
-        run = jax.jit(lambda v: self.predict(make_groups(lanes), v))
-        return np.asarray(run({k: jnp.asarray(x) for k, x in values.items()}))
+        traced = {name: jnp.asarray(value) for name, value in values.items()}
+        drawn = [lane for s in self.studies for lane in study_lanes(s, patients, typical=False)]
+        sets = tuple(make_groups(drawn)), tuple(make_groups(natural_history.lanes()))
+        predicted = np.zeros(len(self.targets))
+        for groups in sets:
+            outputs = [
+                np.asarray(flat(jax.jit(partial(predict, group))(traced))) for group in groups
+            ]
+            inside = read_rows(self.targets, self.arms, groups)
+            rows = np.isfinite(inside.marker)
+            predicted[rows] = compare(np.concatenate(outputs), Reading(*(x[rows] for x in inside)))
+        return predicted
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """Relative outputs of a study's arms as the statistics that a comparison asks for."""
-
-    arms: Mapping[str, tuple[Mapping[str, Patients], tuple[float, ...]]]
-
-    def center(
-        self, arm: str, column: str, month: float, statistic: str, since: float | None = None
-    ) -> Patients | None:
-        """Return the mean or median percent change at a visit."""
-        outputs, months = self.arms[arm]
-        visit, first = _nearest(months, month), _nearest(months, since or 0.0)
-        if visit is None or first is None:
-            return None
-        series = outputs[column.removesuffix("_change")]
-        change = 100.0 * (series[visit] / series[first] - 1.0)
-        return jnp.median(change) if statistic == "median" else jnp.mean(change)
+def flat(outputs: Mapping[str, Patients]) -> Patients:
+    """Line up the outputs of a group: `(arm * visit * outcome, patient)`."""
+    stacked = jnp.stack([outputs[column] for column in COLUMNS], axis=2)
+    return stacked.reshape(-1, stacked.shape[-1])
 
 
-def _nearest(months: Sequence[float], month: float) -> int | None:
-    index = int(np.argmin(np.abs(np.array(months) - month)))
-    return index if abs(months[index] - month) < NEAR else None
+def read_rows(
+    targets: Sequence[Target], arms: Mapping[str, Mapping[str, ArmFacts]], groups: Sequence[Group]
+) -> Reading:
+    """Find every target's numbers; `marker` is NaN for rows that no arm of the groups answers."""
+    place, offset = {}, 0
+    for group in groups:
+        for index, lane in enumerate(group.lanes):
+            first = offset + index * group.visits * len(COLUMNS)
+            place[lane.trial, lane.arm] = first, lane.months
+        offset += len(group.lanes) * group.visits * len(COLUMNS)
+    found = [_read(target.row, arms[target.row.trial], place) for target in targets]
+    return Reading(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def _read(row: PublishedRow, arms: Mapping[str, ArmFacts], place: Mapping) -> tuple:
+    versus = reference_of(row, arms)
+    other = versus.arm or row.arm
+    if (row.trial, row.arm) not in place:
+        return (0, 0), (0, 0), False, np.nan, False
+    column = COLUMNS.index((row.column or "").removesuffix("_change"))
+
+    def position(arm: str, month: float) -> int:
+        first, months = place[row.trial, arm]
+        visit = int(np.argmin(np.abs(np.array(months) - month)))
+        if abs(months[visit] - month) > NEAR:
+            raise ValueError(f"{row.trial}, {row.row_id}: no visit near month {month:g}")
+        return first + visit * len(COLUMNS) + column
+
+    own, compared = position(row.arm, row.month), position(other, row.month)
+    since = position(row.arm, versus.month or 0.0), position(other, versus.month or 0.0)
+    median = row.center == "median"
+    return (own, compared), since, versus.arm is not None, float(row.is_marker), median
+
+
+def compare(outputs: np.ndarray, reading: Reading) -> np.ndarray:
+    """Return the rows' predictions from the outputs of whole cohorts."""
+    change = 100.0 * (outputs[reading.visit] / outputs[reading.since] - 1.0)
+    middle = np.where(reading.median[:, None], np.median(change, axis=-1), np.mean(change, axis=-1))
+    return np.asarray(combine(middle[:, 0], middle[:, 1], reading))
+
+
+def combine(own: Patients, other: Patients, reading: Reading) -> Patients:
+    """Return differences for BMD and ratios for markers where arms are compared."""
+    ratio = 100.0 * ((1.0 + own / 100.0) / (1.0 + other / 100.0) - 1.0)
+    against = jnp.where(reading.marker > 0, ratio, own - other)
+    return jnp.where(reading.compared, against, own)
+
+
+def typical_rows(outputs: Patients, reading: Reading) -> Patients:
+    """Return the rows' predictions from the outputs of typical persons, `(position,)`."""
+    change = 100.0 * (outputs[reading.visit] / outputs[reading.since] - 1.0)
+    return combine(change[:, 0], change[:, 1], reading)
 
 
 def make_problem(studies: Sequence[Study], patients: int = 512) -> Problem:
@@ -98,17 +145,15 @@ def make_problem(studies: Sequence[Study], patients: int = 512) -> Problem:
         studies: replicas to fit.
         patients: how many are drawn to find each study's typical person.
     """
-    every = [*studies, *natural_history()]
-    targets = [target for study in every for target in study_targets(study)]
+    targets = [target for study in studies for target in study_targets(study)]
     used = {target.row.trial for target in targets}
-    kept = tuple(study for study in every if study.name in used)
+    kept = tuple(study for study in studies if study.name in used)
     lanes = [lane for study in kept for lane in study_lanes(study, patients, typical=True)]
-    return Problem(
-        kept,
-        tuple(targets),
-        {study.name: study_arms(study) for study in kept},
-        tuple(make_groups(lanes)),
-    )
+    women = {name: ArmFacts(name, name, "control", ()) for name in natural_history.WOMEN}
+    targets += natural_history.targets()
+    arms = {study.name: study_arms(study) for study in kept} | {natural_history.NAME: women}
+    groups = tuple(make_groups([*lanes, *natural_history.lanes()]))
+    return Problem(kept, tuple(targets), arms, groups, read_rows(targets, arms, groups))
 
 
 def to_scale(values: Mapping[str, float], names: Sequence[str]) -> np.ndarray:

@@ -45,5 +45,6 @@ class MachineFailure(CohortError):
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the nearest allowed word, or an empty string."""
-    near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    folded = {name.casefold(): name for name in allowed}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    return f" Did you mean '{folded[near[0]]}'?" if near else ""

@@ -148,20 +148,37 @@ def _predict(
         return trajectories.center(arm, column, row.month, statistic, since)
 
     missing = math.nan, f"no visit within half a month of month {row.month:g}"
-    versus = row.versus.lower().removesuffix("(assumed)").strip()
-    since = _MONTH.match(versus)
-    if versus == "baseline" or since:
-        value = center(row.arm, float(since.group(1)) if since else None)
-        return missing if value is None else (value, "")
-    other = _other_arm(row, versus, arms)
-    if other is None:
+    reference = reference_of(row, arms)
+    if reference is None:
         return math.nan, f"'{row.versus}' is no arm of the study"
-    a, p = center(row.arm), center(other)
+    if reference.arm is None:
+        value = center(row.arm, reference.month)
+        return missing if value is None else (value, "")
+    a, p = center(row.arm), center(reference.arm)
     if a is None or p is None:
         return missing
     if row.is_marker:
         return 100.0 * ((1.0 + a / 100.0) / (1.0 + p / 100.0) - 1.0), ""
     return a - p, ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a row is a change from: baseline, another month, or another arm."""
+
+    month: float | None = None
+    arm: str | None = None
+
+
+def reference_of(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> Reference | None:
+    """Return what a row is compared with, or None where that is no arm of the study."""
+    versus = row.versus.lower().removesuffix("(assumed)").strip()
+    if versus == "baseline":
+        return Reference()
+    if since := _MONTH.match(versus):
+        return Reference(month=float(since.group(1)))
+    other = _other_arm(row, versus, arms)
+    return Reference(arm=other) if other else None
 
 
 def _other_arm(row: PublishedRow, versus: str, arms: Mapping[str, ArmFacts]) -> str | None:

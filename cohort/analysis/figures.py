@@ -44,6 +44,9 @@ _STYLE: dict[Any, Any] = {
 _SIZE = (5.6, 4.3)
 _DPI = 170
 
+MOST_RANGES = 4
+"""Arms up to which the range of persons is drawn; beyond it, ranges hide one another."""
+
 
 def arm_colors(arms: Mapping[str, str]) -> dict[str, str]:
     """Give each arm its colour: the first control grey, the others from the palette.
@@ -79,17 +82,20 @@ def outcome_figure(
     """
     medians = any(row.center == "median" for row in published)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        # The legend gets room of its own, so that many arms do not squeeze the axes.
+        height = _SIZE[1] + 0.22 * max((len(series) + 4) // 2 - 3, 0)
+        figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
         axes = figure.add_subplot()
         for line in series:
             color = colors[line.arm]
-            axes.fill_between(line.months, line.p5, line.p95, color=color, alpha=0.10, lw=0)
+            if len(series) <= MOST_RANGES:
+                axes.fill_between(line.months, line.p5, line.p95, color=color, alpha=0.10, lw=0)
             axes.fill_between(line.months, line.ci_low, line.ci_high, color=color, alpha=0.35, lw=0)
             axes.plot(line.months, line.mean, color=color, lw=2.2, label=labels[line.arm])
             if medians:
                 axes.plot(line.months, line.p50, color=color, lw=1.6, ls=(0, (4, 2)))
         for row in published:
-            _point(axes, row, colors[row.arm])
+            _point(axes, row, colors[row.arm], size=7.0 if len(published) <= 30 else 5.0)
         axes.axhline(0.0, color="#9AA3AD", lw=1.0, zorder=0)
         _keep_means_readable(axes, series, published)
         axes.set_title(title)
@@ -129,6 +135,9 @@ def persons_figure(
             axes.set_xticks(_ticks(months.min(), months.max(), at_most=5))
         for axes in grid[len(persons) :]:
             axes.set_visible(False)
+        # The lowest visible panel of each column carries the months.
+        for axes in grid[max(len(persons) - columns, 0) : len(persons)]:
+            axes.tick_params(labelbottom=True)
         figure.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
         figure.supylabel(unit_label, fontsize=11)
         figure.supxlabel("Months from baseline", fontsize=11)
@@ -141,7 +150,7 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=_DPI, facecolor="white")
 
 
-def _point(axes: Axes, row: PublishedRow, color: str) -> None:
+def _point(axes: Axes, row: PublishedRow, color: str, size: float) -> None:
     """Draw a published value with its interval; hollow where it was not re-read in the paper."""
     if np.isfinite(row.low) and np.isfinite(row.high):
         axes.plot([row.month] * 2, [row.low, row.high], color=color, lw=1.4, zorder=4)
@@ -150,11 +159,11 @@ def _point(axes: Axes, row: PublishedRow, color: str) -> None:
         [row.month],
         [row.value],
         marker="D" if row.center == "median" else "o",
-        ms=6.5 if row.center == "median" else 7.0,
+        ms=size,
         ls="",
         mfc=color if read else "white",
         mec="white" if read else color,
-        mew=1.0 if read else 1.6,
+        mew=0.8 if read else 1.4,
         zorder=5,
     )
 
@@ -171,7 +180,8 @@ def _keep_means_readable(
     values.append(np.array([x for r in published for x in (r.value, r.low, r.high)]))
     core = np.concatenate(values)
     core = core[np.isfinite(core)]
-    wide = np.concatenate([v for s in series for v in (s.p5, s.p95)])
+    shown = len(series) <= MOST_RANGES
+    wide = np.concatenate([v for s in series for v in ((s.p5, s.p95) if shown else (s.mean,))])
     wide = wide[np.isfinite(wide)]
     if core.size == 0 or wide.size == 0:
         return

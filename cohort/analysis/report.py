@@ -99,6 +99,7 @@ def write_report(folder: Path) -> Path:
             errors=errors_by_quantity(p for p in predictions if p.kind == "scored"),
             pictures=pictures,
             individuals=individuals,
+            ranges=len(arms) <= figures.MOST_RANGES,
             drawn=PERSONS,
             persons=persons,
             baseline=baseline,
@@ -198,6 +199,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = facts.number
     environment.filters["signed"] = signed
     environment.globals["interval"] = interval
+    environment.globals["against"] = against
     return environment
 
 
@@ -206,6 +208,16 @@ def signed(value: float, digits: int = 1) -> str:
     if not math.isfinite(value):
         return "–"
     return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def against(prediction: Prediction) -> str:
+    """What a change is counted against, in words; nothing where that is the arm's baseline."""
+    versus = prediction.row.versus
+    if versus.startswith("baseline"):
+        return ""
+    if versus.startswith("month"):
+        return f"from {versus}"
+    return "against " + versus.removeprefix("active:").replace("_", " ")
 
 
 def interval(prediction: Prediction) -> str:

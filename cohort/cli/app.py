@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cohort.cli.failures import INTERRUPTED, tell, usage_sentence
-from cohort.errors import CohortError, did_you_mean
+from cohort.errors import CohortError, MachineFailure, did_you_mean
 
 _COMMANDS = ("run", "list", "show", "report", "population", "compare", "resume", "doctor")
 _GROUP = "cohort.commands"
@@ -25,17 +25,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = application(words)(words, standalone_mode=False, prog_name="cohort")
+        if code == INTERRUPTED:  # how typer hands on a keyboard interrupt
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except CohortError as error:
         tell(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; what is finished stays", file=sys.stderr)
+        print("interrupted: what is finished stays; the same command goes on", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe (`head`, `less`) has seen enough; Python must not complain at exit.
-        sys.stdout = None
+    except MemoryError:
+        tell(MachineFailure("out of memory; what is finished stays."))
+        return MachineFailure.exit_code
+    except SystemExit:
+        # All that typer itself exits for here: the reader of a pipe (`head`) has seen enough.
         return 0
+    except OSError as error:
+        tell(MachineFailure(f"{error.strerror or error}: {error.filename or 'no file named'}."))
+        return MachineFailure.exit_code
     except Exception as error:
         # Usage errors are classes of whichever click typer carries, so they are told by shape.
         sentence = usage_sentence(error, [*_COMMANDS, *_contributed(words)])

@@ -1,7 +1,7 @@
 """Bisphosphonates on bone surface, a pool a drug: bound when given, released by turnover.
 
     S_j' = ko_j input_j - ko_j h S_j,   h = 0.2 + 0.3 min(R, 3) + 0.3 min(B, 3)
-    sb   = sum_j S_j / E_j,             b = sb / (1 + sb (1 + pEsc Lp))
+    sb   = sum_j S_j / E_j,             b = sb / (1 + pEsc Lp + sb)
 
 `input_j` is 1 while the label's regimen is taken (alendronate 10 mg/day); an infusion adds its days
 at once. `b` is the saturation that osteoclast death feels; the catabolic PTH signal lets

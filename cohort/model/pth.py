@@ -4,6 +4,7 @@ A daily injection is a pulse of an hour; osteoblasts answer for days. The signal
 seen through the lifetime of that answer, so `A' = kA (p - A)` with `p` the pulse, whose daily mean
 is 1 for teriparatide 20 ug:
 
+    A'  = kA (p - A)                             signal
     Ae  = A / (1 + tolp Zp) * (G / 1.5)^hAR      anabolic drive, weaker where turnover is low
     Zp' = kzp (A - Zp)                           tolerance
     Lp' = kLp (p_c - Lp)                         catabolic signal, delayed by about two months

@@ -64,9 +64,7 @@ class Spec(NamedTuple):
         rule_variable: index of each rule's covariate.
         rule_min: its lowest value, -inf where there is none.
         rule_max: its highest value, inf where there is none.
-        rule_reason: index of the reason that it belongs to; rules of one reason are neighbours.
-        rule_opens: 1 where it is the first of its reason.
-        rule_closes: 1 where it is the last.
+        member: `(reason, rule)`, 1 where the rule is one of the reason's alternatives.
     """
 
     factor: np.ndarray
@@ -85,9 +83,7 @@ class Spec(NamedTuple):
     rule_variable: np.ndarray
     rule_min: np.ndarray
     rule_max: np.ndarray
-    rule_reason: np.ndarray
-    rule_opens: np.ndarray
-    rule_closes: np.ndarray
+    member: np.ndarray
 
 
 class Judged(NamedTuple):
@@ -126,7 +122,7 @@ def make_spec(
     simple = (population.age, population.age_at_menopause, population.bmi)
     sites = [getattr(population, name) for name in T_SCORES]
     effects = [variability[HORMONE_EFFECTS[name]] for name in HORMONES]
-    reasons, in_order, places = _reasons(rules)
+    reasons, member = _reasons(rules)
     spec = Spec(
         factor=np.linalg.cholesky(population.correlation_matrix()),
         shift=shift,
@@ -147,14 +143,10 @@ def make_spec(
         hormone_power=np.array([e.bmi_power for e in effects]),
         hormone_slope=np.array([e.bmi_slope for e in effects]),
         bmi_reference=np.array(variability.reference_bmi.value),
-        rule_variable=_padded([COVARIATES.index(r.variable) for r in in_order], np.int32),
-        rule_min=_padded([-np.inf if r.min is None else r.min for r in in_order]),
-        rule_max=_padded([np.inf if r.max is None else r.max for r in in_order]),
-        rule_reason=_padded(places, np.int32),
-        rule_opens=_padded([a != b for a, b in zip([-1, *places], places, strict=False)], np.int32),
-        rule_closes=_padded(
-            [a != b for a, b in zip(places, [*places[1:], -1], strict=True)], np.int32
-        ),
+        rule_variable=_padded([COVARIATES.index(r.variable) for r in rules], np.int32),
+        rule_min=_padded([-np.inf if r.min is None else r.min for r in rules]),
+        rule_max=_padded([np.inf if r.max is None else r.max for r in rules]),
+        member=member,
     )
     return jax.tree.map(_single, spec), reasons
 
@@ -163,22 +155,25 @@ def _single(value: np.ndarray) -> np.ndarray:
     return value.astype(np.float32) if value.dtype == np.float64 else value
 
 
+def _room(count: int) -> int:
+    """Room for rules: a multiple of a fixed number, so that studies share a compile."""
+    return max(-(-count // _RULES), 1) * _RULES
+
+
 def _padded(values: Sequence[float], dtype: type = np.float64) -> np.ndarray:
-    """Fill up to a multiple of a fixed number of rules, so that studies share a compile."""
-    room = max(-(-len(values) // _RULES), 1) * _RULES
-    return np.array([*values, *[0] * (room - len(values))], dtype)
+    return np.array([*values, *[0] * (_room(len(values)) - len(values))], dtype)
 
 
-def _reasons(
-    rules: Sequence[EligibilityRule],
-) -> tuple[tuple[str, ...], list[EligibilityRule], list[int]]:
-    """Return the reasons in words, the rules with alternatives side by side, their reasons."""
-    groups: dict[tuple[str, int], list[EligibilityRule]] = {}
+def _reasons(rules: Sequence[EligibilityRule]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the reasons in words, and which rules are alternatives of which: `(reason, rule)`."""
+    member = np.zeros((_room(len(rules)),) * 2)
+    reasons: list[tuple[str, int]] = []
     for index, rule in enumerate(rules):
-        label = (rule.any_of, -1) if rule.any_of else (_in_words(rule), index)
-        groups.setdefault(label, []).append(rule)
-    places = [place for place, group in enumerate(groups.values()) for _ in group]
-    return tuple(w for w, _ in groups), [r for g in groups.values() for r in g], places
+        reason = (rule.any_of, -1) if rule.any_of else (_in_words(rule), index)
+        if reason not in reasons:
+            reasons.append(reason)
+        member[reasons.index(reason), index] = 1
+    return tuple(words for words, _ in reasons), member
 
 
 def _in_words(rule: EligibilityRule) -> str:
@@ -197,13 +192,13 @@ def _ramps(tables: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Ramps:
     return Ramps(at, value[:, 0], slope)
 
 
-def _interpolate(table: Ramps, index: int, x: Array) -> Array:
+def _interpolate(
+    table: Ramps, x: Float32[Array, "table patient"]
+) -> Float32[Array, "table patient"]:
     """Return `y0 + sum of slope_k (clip(x, x_k, x_k+1) - x_k)`: no search, no gather."""
-    at, slope = table.at[index], table.slope[index]
-    value = jnp.full_like(x, table.start[index])
-    for k in range(slope.shape[0]):
-        value += slope[k] * (jnp.clip(x, at[k], at[k + 1]) - at[k])
-    return value
+    low, high = table.at[:, :-1, None], table.at[:, 1:, None]
+    rise = table.slope[:, :, None] * (jnp.clip(x[:, None], low, high) - low)
+    return jnp.asarray(table.start)[:, None] + jnp.sum(rise, axis=1)
 
 
 def candidate_normals(
@@ -226,17 +221,12 @@ def judge(spec: Spec, raw: Float32[Array, "normal patient"]) -> Judged:
     driven = len(DRIVEN)
     z = spec.scale[:, None] * mixed(spec.factor, raw[:driven]) + spec.shift[:, None]
     age, menopause, bmi = (_quantile(spec, i, z[i]) for i in range(3))
-    t_scores = [
-        _interpolate(spec.t_mean, s, age) + _interpolate(spec.t_sd, s, age) * z[3 + s]
-        for s in range(len(T_SCORES))
-    ]
+    ages = jnp.stack([age] * len(T_SCORES))
+    t_scores = _interpolate(spec.t_mean, ages) + _interpolate(spec.t_sd, ages) * z[3:]
     since = age - menopause
-    ln_hormones = _ln_hormone_effects(spec, raw[driven:], bmi)
-    hormones = [
-        _interpolate(spec.hormone, h, at) * jnp.exp(ln_hormones[h])
-        for h, at in enumerate((since, age, age))
-    ]
-    values = jnp.stack([age, menopause, bmi, *t_scores, since, *hormones])
+    median = _interpolate(spec.hormone, jnp.stack([since, age, age]))
+    hormones = median * jnp.exp(_ln_hormone_effects(spec, raw[driven:], bmi))
+    values = jnp.concatenate([jnp.stack([age, menopause, bmi]), t_scores, since[None], hormones])
     return Judged(jnp.concatenate([z, raw[driven:]]), values, _first_reason(spec, values))
 
 
@@ -269,12 +259,9 @@ def _ln_hormone_effects(spec: Spec, z: Array, bmi: Array) -> Array:
 
 
 def _first_reason(spec: Spec, values: Array) -> Array:
-    met = jnp.ones(values.shape[1], bool)
-    reason = jnp.full(values.shape[1], -1, jnp.int32)
-    for r in range(spec.rule_variable.shape[0]):
-        looked_at = jnp.take(values, spec.rule_variable[r], axis=0)
-        inside = (looked_at >= spec.rule_min[r]) & (looked_at <= spec.rule_max[r])
-        met = inside | (met & (spec.rule_opens[r] == 0))
-        fails = (spec.rule_closes[r] == 1) & ~met & (reason < 0)
-        reason = jnp.where(fails, spec.rule_reason[r], reason)
-    return reason
+    looked_at = jnp.take(values, spec.rule_variable, axis=0)
+    inside = (looked_at >= spec.rule_min[:, None]) & (looked_at <= spec.rule_max[:, None])
+    # A matrix product of zeros and ones is exact, in whatever order it is added up.
+    alternatives = spec.member @ inside.astype(jnp.float32)
+    met = (alternatives > 0) | (spec.member.sum(axis=1) == 0)[:, None]
+    return jnp.where(met.all(axis=0), -1, jnp.argmin(met, axis=0)).astype(jnp.int32)

@@ -82,7 +82,7 @@ def sample(
     for tile, used in tiles(slots):
         attempt, rejected = _first_eligible(recruitment, key, tile, used)
         counts += rejected
-        values, effects = _REALISE(
+        values, effects = _realise(
             recruitment.spec, weights, key, effects_key, *id_words(tile), attempt
         )
         covariates.append(values[:, :used])
@@ -122,7 +122,7 @@ def _first_eligible(
         each = TILE // waiting.size
         lane = np.pad(np.repeat(waiting, each), (0, TILE - waiting.size * each), mode="edge")
         attempt = tried + np.resize(np.arange(each, dtype=np.uint32), TILE)
-        reason = np.asarray(_SCREEN(recruitment.spec, key, *id_words(tile[lane]), attempt))
+        reason = np.asarray(_screen(recruitment.spec, key, *id_words(tile[lane]), attempt))
         reason = reason[: waiting.size * each].reshape(waiting.size, each)
         eligible = reason < 0
         found = eligible.any(axis=1)
@@ -135,7 +135,7 @@ def _first_eligible(
 
 
 @jax.jit
-def _SCREEN(
+def _screen(
     spec: Spec,
     key: UInt32[Array, " 2"],
     high: UInt32[Array, " patient"],
@@ -146,7 +146,7 @@ def _SCREEN(
 
 
 def _effect_weights(variability: Variability) -> dict[str, np.ndarray]:
-    """Write the individual effects as arrays, in the order of `KNOWN` less the first, and `NEW`."""
+    """Write the individual effects as arrays: rows of `NEW`, spreads in the order of `EFFECTS`."""
     factor = np.linalg.cholesky(variability.correlation_matrix())[len(KNOWN) :]
     effects = [variability[name] for name in EFFECTS]
     weights = {
@@ -162,7 +162,7 @@ def _effect_weights(variability: Variability) -> dict[str, np.ndarray]:
 
 
 @jax.jit
-def _REALISE(
+def _realise(
     spec: Spec,
     weights: Mapping[str, Array],
     key: UInt32[Array, " 2"],

@@ -23,7 +23,8 @@ MEASURABLE = (*BONE, *MARKERS, *HORMONES)
 
 def absolute(
     seen: State,
-    t_scores: Mapping[str, Patients],
+    recruited: Mapping[str, Patients],
+    untreated: Mapping[str, Patients],
     eta: Mapping[str, Patients],
     reference: Mapping[str, Patients],
     entry: Patients,
@@ -32,7 +33,8 @@ def absolute(
 
     Args:
         seen: outputs relative to a typical 35-year-old, `(visit, patient)` each.
-        t_scores: at month 0 by site, `(patient,)`.
+        recruited: T-scores and hormone levels with which she was recruited, `(patient,)`.
+        untreated: her relative hormone levels at month 0 without any drug, `(patient,)`.
         eta: individual effects.
         reference: level in a typical young woman by outcome; `<bmd>_mean` and `<bmd>_sd`.
         entry: index of the visit at month 0.
@@ -41,12 +43,12 @@ def absolute(
     for name in BONE:
         site = name.removeprefix("bmd_")
         mean, sd = reference[f"{name}_mean"], reference[f"{name}_sd"]
-        at_entry = mean + sd * t_scores[site]
+        at_entry = mean + sd * recruited[f"t_score_{site}"]
         result[name] = seen[name] / seen[name][entry] * at_entry
     for name, scale in MARKERS.items():
         result[name] = reference[name] * eta[scale] * seen[name]
     for name in HORMONES:
-        result[name] = reference[name] * seen[name]
+        result[name] = recruited[name] * seen[name] / untreated[name]
     return result
 
 

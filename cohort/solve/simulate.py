@@ -16,6 +16,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from cohort.model.arrays import Patients, State
+from cohort.model.endocrine import hormones
+from cohort.model.observables.hormones import endogenous
 from cohort.model.person import Person, make_person
 from cohort.patients.population import load_population
 from cohort.patients.randomness import TILE, id_words, stream_key, stream_normals, stream_uniforms
@@ -33,13 +35,15 @@ from cohort.solve.exposures import (
     drug_numbers,
 )
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
-from cohort.solve.measurement import MEASURABLE, absolute, measured, with_changes
+from cohort.solve.measurement import HORMONES, MEASURABLE, absolute, measured, with_changes
 from cohort.solve.noise import slow_noise
 from cohort.solve.plan import Plan, load_reference, make_plan
 from cohort.solve.schedule import Forcing
 from cohort.solve.trial import Steps, noise_nodes, treat
 from cohort.trial.schema import Study
+from cohort.units import DAYS_PER_MONTH
 
+RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
@@ -85,7 +89,8 @@ def run_arm(
     cells_too = not ON_REQUEST.isdisjoint(columns)
     seen, bad_day = treat(state, person, tile["age"], noise, steps, numbers, visits, cells_too)
     reference, entry = reports["reference"], reports["entry"]
-    seen = absolute(seen, tile["t_scores"], person.eta, reference, entry)
+    untreated = endogenous(hormones(person, tile["age"]))
+    seen = absolute(seen, tile["recruited"], untreated, person.eta, reference, entry)
     true = with_changes(seen, reference, entry)
     count = visits * len(MEASURABLE)
     draws = stream_normals(reports["key"], tile["high"], tile["low"], count)
@@ -164,6 +169,15 @@ class StudySimulator:
         )
 
     @property
+    def theta_fields(self) -> Mapping[str, tuple[str, str]]:
+        """Unit and meaning of every individual effect, by name."""
+        effects = self._variability.effects
+        return {
+            name: ("ln" if effect.kind == "offset" else "1", f"Individual effect: {effect.meaning}")
+            for name, effect in effects
+        }
+
+    @property
     def device(self) -> str:
         """The device in words."""
         device = jax.devices()[0]
@@ -192,7 +206,7 @@ class StudySimulator:
         visits = {
             arm: {
                 column: np.concatenate([part[arm][0][column] for part in parts])
-                for column in self._columns
+                for column in ("day", *self._columns)
             }
             for arm in arms
         }
@@ -263,7 +277,7 @@ class StudySimulator:
         tile = {
             "age": lane(own["age"]),
             "age_at_menopause": lane(own["age_at_menopause"]),
-            "t_scores": {site: lane(own[f"t_score_{site}"]) for site in SITES.values()},
+            "recruited": {name: lane(own[name]) for name in RECRUITED},
             "eta": {name: lane(value) for name, value in sampled.eta.items()}
             | {"adherence": lane(extra["adherence"])},
             "high": high,
@@ -286,6 +300,8 @@ class StudySimulator:
                 self._columns,
             )
             columns = {name: np.asarray(value).T[:used] for name, value in seen.items()}
+            days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
+            columns["day"] = np.broadcast_to(days, (used, len(days)))
             results[arm] = columns, np.asarray(bad_day)[:used]
         return results
 

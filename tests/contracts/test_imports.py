@@ -33,7 +33,7 @@ FLOW: dict[str, set[str]] = {
     "execute": DECLARATIONS | {"model.parameters", "patients", "trial", "solve", "results"},
     "analysis": BASE | {"therapy", "results"},
 }
-CALIBRATION = DECLARATIONS | {"model", "patients", "trial", "solve", "results"}
+CALIBRATION = set(FLOW)  # any room, but not the command line
 
 # The rooms that compute with JAX; every other module is read by commands that answer at once.
 WITH_JAX = ("cohort.model", "cohort.solve", "cohort.execute", "cohort.patients")

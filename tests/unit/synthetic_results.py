@@ -15,19 +15,35 @@ from cohort.results.summary import write_summary
 
 MONTHS = (0.0, 1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0)
 
-OUTCOMES_CSV = """\
-row_id,arm,endpoint,site,month,statistic,value,unit,spread_kind,spread_value,ci_low,ci_high,versus,verification,split,primary_use,citation,source_url,note
-outcomes-1,denosumab,BMD,LS,36,mean,9.2,percent change,none,,,,baseline,checked,calibration,1,Paper,,
-outcomes-2,denosumab,BMD,TH,36,mean,6.0,percent change,ci95,,5.5,6.5,baseline,checked,calibration,1,Paper,,
-outcomes-3,denosumab,BMD,FN,36,mean,4.8,percent change,se,0.3,,,placebo,checked,calibration,1,Paper,,
-outcomes-4,denosumab,CTX,serum,1,median,-86,percent change,none,,,,baseline,checked,calibration,1,Paper,,
-outcomes-5,denosumab,CTX,serum,6,median,-72,percent change,iqr,,-80,-60,baseline,checked,calibration,1,Paper,,
-outcomes-6,denosumab,P1NP,serum,6,median,-50,percent change,none,,,,placebo,unchecked,calibration,1,Paper,,
-outcomes-7,placebo,BMD,LS,36,mean,0.2,percent change,none,,,,baseline,approximate,calibration,1,Paper,,
-outcomes-8,denosumab,BMD,LS,36,mean,4.0,percent change,none,,,,month 12,digitised,validation,1,Paper,,
-outcomes-9,denosumab,BMD,radius,36,mean,3.0,percent change,none,,,,baseline,checked,calibration,1,Paper,,
-outcomes-10,denosumab,BMD,LS,24,mean,,percent change,none,,,,baseline,checked,calibration,1,Paper,,not stated
+_HEADER = (
+    "row_id,arm,endpoint,site,month,statistic,value,unit,spread_kind,spread_value,ci_low,ci_high,"
+    "versus,verification,split,primary_use,citation,source_url,note"
+)
+
+# arm, endpoint, site, month, statistic, value | spread | versus, verification, split
+_PUBLISHED = """\
+denosumab,BMD,LS,36,mean,9.2|none,,,|baseline,checked,calibration
+denosumab,BMD,TH,36,mean,6.0|ci95,,5.5,6.5|baseline,checked,calibration
+denosumab,BMD,FN,36,mean,4.8|se,0.3,,|placebo,checked,calibration
+denosumab,CTX,serum,1,median,-86|none,,,|baseline,checked,calibration
+denosumab,CTX,serum,6,median,-72|iqr,,-80,-60|baseline,checked,calibration
+denosumab,P1NP,serum,6,median,-50|none,,,|placebo,unchecked,calibration
+placebo,BMD,LS,36,mean,0.2|none,,,|baseline,approximate,calibration
+denosumab,BMD,LS,36,mean,4.0|none,,,|month 12,digitised,validation
+denosumab,BMD,radius,36,mean,3.0|none,,,|baseline,checked,calibration
+denosumab,BMD,LS,24,mean,|none,,,|baseline,checked,calibration
 """
+
+
+def _line(number: int, text: str) -> str:
+    what, spread, rest = text.split("|")
+    return f"outcomes-{number},{what},percent change,{spread},{rest},1,Paper,,"
+
+
+OUTCOMES_CSV = "\n".join(
+    [_HEADER, *(_line(i, text) for i, text in enumerate(_PUBLISHED.splitlines(), start=1)), ""]
+)
+"""The made-up trial's published numbers."""
 
 STUDY = {
     "name": "synthetic",
@@ -74,7 +90,7 @@ def write_results(
         for name, (mean, sd, _, _) in _LEVELS.items()
     }
     gains = {name: rng.normal(1, 0.3, persons) for name in _LEVELS}
-    last = np.where(rng.random(persons) < 0.1, 18.0, 36.0)
+    last = np.where(ids % 8 == 5, 18.0, 36.0)
     patients = []
     arms = [arm["name"] for arm in study["arms"]]
     for place, arm in enumerate(arms):

@@ -6,12 +6,14 @@ import copy
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from matplotlib import colors as mpl_colors
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from synthetic_results import OUTCOMES_CSV, STUDY, write_results
 
@@ -111,7 +113,9 @@ def test_every_figure_is_inline_described_and_a_file(page: Page, results: Path) 
 
 
 def test_table_shows_published_beside_predicted(page: Page) -> None:
-    assert re.search(r"36 baseline \+9\.2 ", page.words)
+    assert re.search(r"BMD LS\s+36\s+\+9\.2\s", page.words)
+    assert re.search(r"BMD FN\s+against placebo\s+36\s+\+4\.8\s", page.words)
+    assert re.search(r"BMD LS\s+from month 12\s+36\s+\+4\.0\s", page.words)
     assert "+5.5 to +6.5" in page.words
     assert "\u221286.0" in page.words
 
@@ -180,16 +184,19 @@ def test_axes_have_units_and_arms_have_names(drawn: Figure) -> None:
 
 
 def test_nothing_drawn_covers_anything_else(drawn: Figure) -> None:
-    drawn.canvas.draw()
-    renderer = drawn.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    renderer = canvas.get_renderer()
     (legend,), (axes,) = drawn.legends, drawn.axes
-    assert not legend.get_window_extent(renderer).overlaps(axes.get_tightbbox(renderer))
+    around = axes.get_tightbbox(renderer)
+    assert around is not None
+    assert not legend.get_window_extent(renderer).overlaps(around)
     inside = drawn.bbox.padded(1)
     box = legend.get_window_extent(renderer)
     assert inside.x0 <= box.x0
     assert box.x1 <= inside.x1
     ticks = [t.get_window_extent(renderer) for t in axes.get_xticklabels()]
-    assert not any(a.overlaps(b) for a, b in zip(ticks, ticks[1:], strict=False))
+    assert not any(a.overlaps(b) for a, b in pairwise(ticks))
 
 
 def test_published_points_lie_inside_the_frame(drawn: Figure, trial: Path) -> None:

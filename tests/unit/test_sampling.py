@@ -1,4 +1,4 @@
-"""Patients by address: the same draws for any block, eligibility by selection, published baselines."""
+"""Patients by address: the same in any block, selected by eligibility, moved to a baseline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from cohort.errors import BadInput
+from cohort.patients import recruitment
 from cohort.patients.population import COVARIATES, DRIVEN, T_SCORES, load_population
 from cohort.patients.randomness import TILE, id_words, standard_normals, stream_key, uniforms
 from cohort.patients.recruitment import recruit
@@ -62,8 +63,8 @@ def draw(
 
 
 def columns(patients: Patients) -> np.ndarray:
-    both = {**patients.covariates, **patients.eta}
-    return np.array([np.asarray(column) for column in both.values()])
+    both = (*patients.covariates.values(), *patients.eta.values())
+    return np.array([np.asarray(column) for column in both])
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,7 @@ def test_counts_of_blocks_add_up_to_the_whole(trial):
 def test_both_precisions_enrol_the_same_people():
     slots = range(200)
     single = draw(slots, baseline=BASELINE, rules=RULES)
+    recruitment._recruit.cache_clear()
     with jax.enable_x64(True):
         double = draw(slots, baseline=BASELINE, rules=RULES)
     np.testing.assert_array_equal(columns(single), columns(double))

@@ -54,7 +54,7 @@ def command(
     headers = ("covariate", "unit", "n", "mean", "SD", "5 %", "median", "95 %")
     print_table(headers, cells, title=cohort.title, numbers=range(2, 8))
     screening = [("candidates drawn", cohort.screened)]
-    screening += [(f"rejected, not: {reason}", n) for reason, n in cohort.rejected.items()]
+    screening += [(f"rule not met: {reason}", n) for reason, n in cohort.rejected.items()]
     screening.append(("accepted", cohort.ids.size))
     print_table(("screening", "persons"), [(a, f"{n:,}") for a, n in screening], numbers=(1,))
     if written is not None:

@@ -13,11 +13,17 @@ from cohort.model.remodeling import Signals
 CALCIUM_ON_PTH = 0.18
 
 
+def endogenous(hormones: Hormones) -> dict[str, Patients]:
+    """Return the person's own estradiol, IGF-1 and PTH relative to a young woman's mean."""
+    return {
+        "estradiol": hormones.estradiol,
+        "igf1": jnp.exp(hormones.ln_igf1),
+        "pth": jnp.exp(hormones.ln_pth),
+    }
+
+
 def relative_hormones(hormones: Hormones, exposure: Exposure, now: Signals) -> dict[str, Patients]:
     """Return estradiol, IGF-1, PTH and free sclerostin relative to a young woman's mean."""
-    return {
-        "estradiol": now.estradiol,
-        "igf1": jnp.exp(hormones.ln_igf1),
-        "pth": jnp.exp(hormones.ln_pth - CALCIUM_ON_PTH * exposure.calcium),
-        "sclerostin": now.sclerostin,
-    }
+    own = endogenous(hormones)
+    lowered = own["pth"] * jnp.exp(-CALCIUM_ON_PTH * exposure.calcium)
+    return own | {"estradiol": now.estradiol, "pth": lowered, "sclerostin": now.sclerostin}

@@ -1,0 +1,90 @@
+"""Natural history as targets: one typical woman through the menopause, one from 36 to 76 years.
+
+Both are untreated and typical, and their rows (`data/natural_history/targets.csv`) carry their own
+standard errors. They hold estrogen's and age's effects where no trial's arms do.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+
+import numpy as np
+
+from calibration.cohorts import Lane
+from calibration.targets import Target
+from cohort.analysis.published import PublishedRow
+from cohort.patients.variability import EFFECTS
+from cohort.resources import data_root
+from cohort.solve.plan import make_plan
+from cohort.solve.trial import noise_nodes
+from cohort.trial.schema import Study
+from cohort.trial.study import parse_study
+
+NAME = "natural_history"
+# Arm -> age at month 0, age at the final menstrual period, months of the visits.
+WOMEN = {
+    "transition": (45.0, 50.0, (0, 36, 48, 60, 84, 120, 144)),
+    "ageing": (36.0, 50.0, (0, 72, 120, 240, 336, 360, 480)),
+}
+
+
+def study(arm: str) -> Study:
+    """Return the untreated study of one of `WOMEN`."""
+    months = [float(month) for month in WOMEN[arm][2]]
+    return parse_study(
+        {
+            "name": NAME,
+            "arms": [{"name": arm, "role": "control"}],
+            "visits": {"months": months},
+            "engine": {"accuracy": "draft"},
+        },
+        label=NAME,
+    )
+
+
+def lanes() -> list[Lane]:
+    """Return the women as arms of one typical person each."""
+    return [_lane(arm) for arm in WOMEN]
+
+
+def _lane(arm: str) -> Lane:
+    plan = make_plan(study(arm))
+    age, menopause, _ = WOMEN[arm]
+    own = {name: np.array([float(not name.endswith("_offset"))]) for name in EFFECTS}
+    own |= {"adherence": np.ones(1), "age": np.array([age])}
+    own["age_at_menopause"] = np.array([menopause])
+    nodes = noise_nodes(plan.grid.start[0], plan.grid.end[-1])
+    return Lane(NAME, arm, plan.months, plan, own, np.zeros((nodes, 2, 1)))
+
+
+def targets() -> list[Target]:
+    """Return the rows of natural history."""
+    path = data_root() / "natural_history" / "targets.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_target(record) for record in csv.DictReader(file)]
+
+
+def _target(record: dict[str, str]) -> Target:
+    error = float(record["standard_error"])
+    row = PublishedRow(
+        trial=NAME,
+        row_id=record["row_id"],
+        arm=record["arm"],
+        endpoint=record["endpoint"],
+        site=record["site"],
+        month=float(record["month"]),
+        statistic="mean",
+        value=float(record["value"]),
+        unit="percent change",
+        versus=record["versus"],
+        verification="checked",
+        split="calibration",
+        primary=True,
+        low=math.nan,
+        high=math.nan,
+        standard_error=error,
+        citation=record["source"],
+        note=record["note"],
+    )
+    return Target(row, error)
