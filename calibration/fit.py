@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +102,13 @@ def fit(
             return np.concatenate([_huber_slope(misfit)[:, None] * slope, np.diag(1 / spread)])
 
         found = least_squares(
-            residuals, x, jacobian, bounds=box.T, x_scale=spread, max_nfev=steps, method="trf"
+            residuals,
+            x,
+            cast(Any, jacobian),
+            bounds=box.T,
+            x_scale=spread,
+            max_nfev=steps,
+            method="trf",
         )
         fitted = from_scale(jnp.asarray(found.x), names)
         values |= {name: float(value) for name, value in fitted.items()}

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from calibration import natural_history
 from calibration.cohorts import COLUMNS, Group, make_groups, predict, study_lanes
@@ -100,6 +101,8 @@ def read_rows(
 
 def _read(row: PublishedRow, arms: Mapping[str, ArmFacts], place: Mapping) -> tuple:
     versus = reference_of(row, arms)
+    if versus is None:
+        raise ValueError(f"{row.trial}, {row.row_id}: '{row.versus}' is no arm of the study")
     other = versus.arm or row.arm
     if (row.trial, row.arm) not in place:
         return (0, 0), (0, 0), False, np.nan, False
@@ -125,8 +128,9 @@ def compare(outputs: np.ndarray, reading: Reading) -> np.ndarray:
     return np.asarray(combine(middle[:, 0], middle[:, 1], reading))
 
 
-def combine(own: Patients, other: Patients, reading: Reading) -> Patients:
+def combine(own: ArrayLike, other: ArrayLike, reading: Reading) -> Patients:
     """Return differences for BMD and ratios for markers where arms are compared."""
+    own, other = jnp.asarray(own), jnp.asarray(other)
     ratio = 100.0 * ((1.0 + own / 100.0) / (1.0 + other / 100.0) - 1.0)
     against = jnp.where(reading.marker > 0, ratio, own - other)
     return jnp.where(reading.compared, against, own)

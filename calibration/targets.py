@@ -22,9 +22,9 @@ from cohort.trial.study import resolved
 
 SERIES = 3.0
 UNCHECKED = 2.0
-# Errors of these trials' rows are divided by this: the trial that the README re-runs, and the one
-# trial that says what follows romosozumab.
-EMPHASIS = {"freedom": 2.0, "romo_ph2": 1.5}
+# Errors of these trials' rows are divided by this from a month on: the trial that the README
+# re-runs, and the only one that says what follows romosozumab when nothing does.
+EMPHASIS = {"freedom": (0.0, 2.0), "romo_ph2": (24.5, 4.0)}
 
 
 @dataclass(frozen=True)
@@ -73,5 +73,6 @@ def _thin(looks: int) -> float:
 
 def _error(row: PublishedRow) -> float:
     floor, share = (7.0, 0.13) if row.is_marker else (0.6, 0.06)
-    doubt = (1.0 if row.scored else UNCHECKED) / EMPHASIS.get(row.trial, 1.0)
-    return math.hypot(floor, share * row.value) * doubt
+    since, factor = EMPHASIS.get(row.trial, (math.inf, 1.0))
+    doubt = 1.0 if row.scored else UNCHECKED
+    return math.hypot(floor, share * row.value) * doubt / (factor if row.month >= since else 1.0)
