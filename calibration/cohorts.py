@@ -18,7 +18,7 @@ import numpy as np
 from cohort.model.arrays import Patients
 from cohort.model.person import make_person
 from cohort.patients.population import load_population
-from cohort.patients.randomness import TILE, id_words, stream_key, stream_normals
+from cohort.patients.randomness import id_words, stream_key, stream_normals
 from cohort.patients.sampling import sample
 from cohort.patients.variability import load_variability
 from cohort.solve.exposures import DrugNumbers, StepForcing, add_drug_parameters, drug_numbers
@@ -26,6 +26,7 @@ from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
 from cohort.solve.noise import slow_noise
 from cohort.solve.plan import Plan, make_plan
 from cohort.solve.trial import Steps, noise_nodes, treat
+from cohort.tile import TILE
 from cohort.trial.schema import Study
 
 LADDER = (160, 384, 640, 1280, 2304)

@@ -13,9 +13,9 @@ import numpy as np
 
 from calibration.cohorts import Lane
 from calibration.targets import Target
-from cohort.analysis.published import PublishedRow
 from cohort.patients.variability import EFFECTS
 from cohort.resources import data_root
+from cohort.results.published import PublishedRow
 from cohort.solve.plan import make_plan
 from cohort.solve.trial import noise_nodes
 from cohort.trial.schema import Study

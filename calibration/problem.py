@@ -22,9 +22,9 @@ from calibration import natural_history
 from calibration.cohorts import COLUMNS, Group, make_groups, predict, study_lanes
 from calibration.targets import Target, study_arms, study_targets
 from cohort.analysis.compare import ArmFacts, reference_of
-from cohort.analysis.published import PublishedRow
 from cohort.model.arrays import Patients
 from cohort.model.parameters import PARAMETERS
+from cohort.results.published import PublishedRow
 from cohort.trial.schema import Study
 
 NEAR = 0.51  # months between a row and its visit

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cohort.analysis.compare import ArmFacts, arms_of
-from cohort.analysis.published import PublishedRow, published_of
+from cohort.results.published import PublishedRow, published_of
 from cohort.trial.schema import Study
 from cohort.trial.study import resolved
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cohort.analysis.published import MARKERS, SITES, PublishedRow
+from cohort.results.published import MARKERS, SITES, PublishedRow
 
 _MONTH = re.compile(r"month (\d+(?:\.\d+)?)$")
 

@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cohort.analysis.published import PublishedRow
 from cohort.analysis.series import Series
+from cohort.results.published import PublishedRow
 
 # Okabe & Ito's palette, its yellow left out (too pale on white); grey is kept for controls.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4FBF", "#8C6D31")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from cohort.analysis.compare import Prediction, arms_of, published_predictions
-from cohort.analysis.published import published_of
 from cohort.analysis.trajectories import FolderTrajectories
 from cohort.errors import BadInput, did_you_mean
 from cohort.resources import bundled
+from cohort.results.published import published_of
 from cohort.results.reader import read_manifest
 from cohort.results.writer import write_tables
 
@@ -72,18 +72,8 @@ def replicas(names: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(name for name in trials if any(r.comparable for r in published_of(name)))
 
 
-def compare_replicas(names: Iterable[str], run: Callable[[str], Path]) -> list[Prediction]:
-    """Run replicas and compare each with its publication.
-
-    Args:
-        names: bundled trials.
-        run: runs one trial by name and returns its results folder.
-    """
-    return [prediction for name in names for prediction in compare_folder(run(name))]
-
-
-def write_comparison(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write `compare.parquet`: a row for each comparable published row, predicted or not."""
+def comparison_table(predictions: Sequence[Prediction]) -> pa.Table:
+    """Return a row for each comparable published row, predicted or not."""
     arrays, fields = [], []
     for name, kind, description, value in _COLUMNS:
         values = [value(p) for p in predictions]
@@ -92,5 +82,10 @@ def write_comparison(predictions: Sequence[Prediction], path: Path) -> None:
         arrays.append(pa.array(values, kind))
         unit = "month" if name == "month" else "%" if kind == pa.float64() else "1"
         fields.append(pa.field(name, kind, metadata={"unit": unit, "description": description}))
-    schema = pa.schema(fields)
-    write_tables(path, schema, [pa.Table.from_arrays(arrays, schema=schema)])
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def write_comparison(predictions: Sequence[Prediction], path: Path) -> None:
+    """Write `compare.parquet`."""
+    table = comparison_table(predictions)
+    write_tables(path, table.schema, [table])

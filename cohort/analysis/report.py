@@ -24,12 +24,12 @@ from cohort.analysis.compare import (
     errors_by_quantity,
     in_reading_order,
 )
-from cohort.analysis.published import PublishedRow, published_of
 from cohort.analysis.replicas import compare_folder
 from cohort.analysis.series import Series, read_persons, read_series
 from cohort.errors import BadInput
 from cohort.results.layout import Layout
 from cohort.results.outcomes import BY_NAME
+from cohort.results.published import PublishedRow, published_of
 from cohort.results.reader import read_manifest
 from cohort.results.writer import atomic_write
 
@@ -108,7 +108,7 @@ def write_report(folder: Path) -> Path:
             style=files("cohort.analysis").joinpath("templates", "report.css").read_text("utf-8"),
         )
     )
-    path = folder / "report.html"
+    path = Layout(folder).report
 
     def fill(file: IO[bytes]) -> None:
         file.write(page.encode())
@@ -163,8 +163,7 @@ def _outcome_picture(
 
 
 def _drawable(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> bool:
-    versus_baseline = row.versus.startswith("baseline")
-    return row.comparable and row.primary and versus_baseline and row.arm in arms
+    return row.comparable and row.primary and row.from_baseline and row.arm in arms
 
 
 def _axis(column: str) -> str:
@@ -213,7 +212,7 @@ def signed(value: float, digits: int = 1) -> str:
 def against(prediction: Prediction) -> str:
     """What a change is counted against, in words; nothing where that is the arm's baseline."""
     versus = prediction.row.versus
-    if versus.startswith("baseline"):
+    if prediction.row.from_baseline:
         return ""
     if versus.startswith("month"):
         return f"from {versus}"

@@ -176,7 +176,7 @@ def _parameter_or_outcome(name: str) -> list[tuple[str, Row]]:
 
 
 def _published(trial: str) -> list[Row]:
-    from cohort.analysis.published import published_of
+    from cohort.results.published import published_of
 
     return [asdict(row) for row in published_of(trial)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cohort.cli.jax_setup import cache_folder, configure, devices, usable_cache
+from cohort.api.device import cache_folder, configure, devices, usable_cache
 from cohort.errors import MachineFailure
 from cohort.resources import bundled, data_root
 

@@ -37,6 +37,8 @@ Patients = Annotated[
     int | None,
     typer.Option("--patients", metavar="N", help="Persons per arm.", show_default=False),
 ]
+OwnSeed = Annotated[int, typer.Option("--seed", metavar="N", help="Root of every random draw.")]
+Persons = Annotated[int, typer.Option("--patients", metavar="N", help="Persons (per arm).")]
 Config = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cohort.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from cohort.analysis.published import PublishedRow
+    from cohort.results.published import PublishedRow
 
 
 def print_outcomes(folder: Path) -> None:

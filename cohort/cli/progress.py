@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from cohort.execute.progress import (
     Advanced,
+    Began,
     Compiled,
     Compiling,
     Event,
@@ -47,7 +48,10 @@ def progress_bar(title: str, *, quiet: bool = False, transient: bool = False) ->
         task = bar.add_task("", total=None, title=title, words="starting")
 
         def show(event: Event, /) -> None:
-            if isinstance(event, Started):
+            if isinstance(event, Began):
+                which = f"{event.name} ({event.number} of {event.of})"
+                bar.reset(task, total=None, title=which, words="starting")
+            elif isinstance(event, Started):
                 bar.update(task, total=event.total, completed=event.kept)
             elif isinstance(event, Compiled):
                 bar.update(task, words=f"compiled in {event.seconds:.1f} s")

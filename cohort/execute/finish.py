@@ -11,7 +11,7 @@ import pyarrow as pa
 from cohort.execute.progress import Progress, Writing
 from cohort.execute.spec import RunSpec
 from cohort.results.layout import Layout
-from cohort.results.published import published
+from cohort.results.published import beside_means, published_of
 from cohort.results.reader import read_part, read_part_schema
 from cohort.results.schema import COUNTS_KEY, canonical_json, describe, summary_schema
 from cohort.results.summary import write_summary
@@ -45,7 +45,7 @@ def finish_folder(spec: RunSpec, layout: Layout, progress: Progress) -> Counts:
     }
     write_json(layout.schema, describe(schemas))
     progress(Writing(layout.summary.name))
-    write_summary(layout, spec.arms, spec.identity(), published(spec.name))
+    write_summary(layout, spec.arms, spec.identity(), beside_means(published_of(spec.name)))
     with machine_errors(layout.pieces):
         if layout.pieces.exists():
             shutil.rmtree(layout.pieces)

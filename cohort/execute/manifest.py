@@ -6,6 +6,7 @@ import datetime as dt
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ def write_manifest(
     *,
     started: str,
     device: str | None = None,
+    notes: Sequence[str] = (),
     workers: int = 1,
     counts: Counts | None = None,
     clock: Clock | None = None,
@@ -87,6 +89,7 @@ def write_manifest(
         "started": started,
         "finished": None if status == RUNNING else now(),
         "device": device,
+        "notes": list(notes),
         "block_size": spec.block_size,
         "max_failed": spec.max_failed,
         "workers": workers,

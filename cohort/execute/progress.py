@@ -11,6 +11,21 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
+class Began:
+    """Of several studies, the next one begins.
+
+    Attributes:
+        name: the study.
+        number: which one, from 1.
+        of: how many there are.
+    """
+
+    name: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Started:
     """The folder is open and work begins.
 
@@ -90,7 +105,7 @@ class Finished:
     seconds: float
 
 
-Event = Started | Compiling | Compiled | Advanced | Writing | Finished
+Event = Began | Started | Compiling | Compiled | Advanced | Writing | Finished
 
 
 class Progress(Protocol):

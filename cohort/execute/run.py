@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,9 +144,9 @@ class _Run:
         self.spec, self.layout, self.shard = spec, layout, shard
         self.workers, self.progress = workers, progress
         self.clock, self.started = Clock(), now()
-        self.device: str | None = None
-        if layout.manifest.exists():
-            self.device = read_manifest(layout.root).get("device")
+        before = read_manifest(layout.root) if layout.manifest.exists() else {}
+        self.device: str | None = before.get("device")
+        self.notes: Sequence[str] = before.get("notes") or ()
 
     def to_the_end(self, simulator_factory: Callable[[], Simulator]) -> RunSummary:
         """Compute, finish, and leave the manifest in the state that is true; none for bad input."""
@@ -183,7 +183,7 @@ class _Run:
         # Made before the manifest: input that it refuses leaves nothing behind.
         simulator = simulator_factory() if todo else None
         if simulator is not None:
-            self.device = simulator.device
+            self.device, self.notes = simulator.device, simulator.notes
         self._note(RUNNING)
         if simulator is None:
             return
@@ -219,6 +219,7 @@ class _Run:
             status,
             started=self.started,
             device=self.device,
+            notes=self.notes,
             workers=self.workers,
             counts=counts,
             clock=None if status == RUNNING else self.clock,

@@ -66,24 +66,20 @@ class RunSpec:
         cls,
         study: Study,
         *,
-        seed: int,
-        patients: int,
         parameter_set: str,
         parameter_hash: str,
         version: str,
     ) -> RunSpec:
-        """Return the run of a validated study with this seed and number of persons per arm."""
-        resolved = study.model_dump(mode="json")
-        resolved |= {"seed": seed, "patients": patients}
+        """Return the run of a validated study."""
         return cls(
             name=study.name,
             design=study.design,
             arms=tuple(arm.name for arm in study.arms),
             ratios=tuple(int(arm.ratio) for arm in study.arms),
             months=tuple(float(month) for month in study.visits.months),
-            seed=seed,
-            persons=patients,
-            study=resolved,
+            seed=study.seed,
+            persons=study.patients,
+            study=study.model_dump(mode="json"),
             parameter_set=parameter_set,
             parameter_hash=parameter_hash,
             version=version,

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Float32, UInt32
 
-TILE = 2048
-"""Patients per compiled call. One shape for everybody, so results are the same for any block."""
+from cohort.tile import TILE
 
 Ids = npt.NDArray[np.int64]
 

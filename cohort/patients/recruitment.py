@@ -33,8 +33,8 @@ from cohort.patients.population import (
     Population,
     Target,
 )
-from cohort.patients.randomness import TILE
 from cohort.patients.variability import Variability
+from cohort.tile import TILE
 
 _POINTS = 8 * TILE
 _ROUNDS = 40

@@ -25,9 +25,10 @@ from cohort.patients.population import (
     Population,
     Target,
 )
-from cohort.patients.randomness import TILE, Ids, id_words, stream_key, stream_normals, tiles
+from cohort.patients.randomness import Ids, id_words, stream_key, stream_normals, tiles
 from cohort.patients.recruitment import Recruitment, recruit
 from cohort.patients.variability import EFFECTS, KNOWN, NEW, Variability
+from cohort.tile import TILE
 
 _MAX_ATTEMPTS = 100_000
 

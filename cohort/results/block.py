@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -71,6 +71,11 @@ class Simulator(Protocol):
     @property
     def theta_fields(self) -> Mapping[str, tuple[str, str]]:
         """Unit and description of individual parameters, by name without `theta_`."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences that a reader of the results must know, as the manifest records them."""
         ...
 
     def compile(self) -> None:

@@ -53,6 +53,11 @@ class Layout:
         return self.root / "summary.parquet"
 
     @property
+    def report(self) -> Path:
+        """Figures and tables in one self-contained page."""
+        return self.root / "report.html"
+
+    @property
     def visits(self) -> Path:
         """The hive-partitioned folder of visits."""
         return self.root / "visits"

@@ -118,16 +118,8 @@ def _hormones() -> Iterable[Outcome]:
 
 
 def _on_request() -> Iterable[Outcome]:
-    """Hormones, cells and signals that a study must ask for by name."""
+    """Cells and signals that a study must ask for by name."""
     relative = "relative to a healthy 35-year-old"
-    yield Outcome(
-        "testosterone",
-        "ng/dL",
-        "Serum total testosterone",
-        measured=True,
-        published=("testosterone", None),
-        extra=True,
-    )
     for name, words in (
         ("osteoclast_precursors", "Osteoclast precursors"),
         ("osteoclasts", "Active osteoclasts"),

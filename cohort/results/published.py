@@ -1,111 +1,245 @@
-"""Published numbers of a bundled trial, one an arm, outcome and month, to stand beside a summary.
+"""Published outcomes of a trial, as rows: what was measured, in which arm, when, against what.
 
-Only percent changes of an arm from its own baseline stand beside an arm's mean: differences
-between arms, and changes from a later month, belong to `cohort compare`. Where a trial gave one
-number twice, the primary analysis stands before others, then the better checked.
+A row of `outcomes.csv` is one number of one paper. It is *scored* (enters an error) when it is the
+primary value of its measurement, was read in a paper or digitised from its figure, and is a percent
+change of BMD at lumbar spine, total hip or femoral neck, or of CTX, P1NP or BSAP. Everything else
+is shown where it can be and never scored.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort.errors import BadInput
 from cohort.resources import bundled
-from cohort.results.outcomes import BY_PUBLISHED, SITES
+from cohort.results import outcomes
 
-_TRUST = {"checked": 0, "digitised": 1, "unchecked": 2, "approximate": 3}
-_STATISTICS = ("mean", "median", "median (assumed)", "mean_pct_change_range_midpoint")
-_Z95 = 1.959964
+SITES = tuple(outcomes.SITES)
+MARKERS = ("CTX", "P1NP", "BSAP")
+_READ = ("checked", "digitised")
+_TRUST = (*_READ, "unchecked", "approximate")
+_MEDIANS = ("median", "median (assumed)")
+_MEANS = ("mean", "mean_pct_change_range_midpoint")
+_FIELDS = ("row_id", "arm", "endpoint", "site", "month", "statistic", "value", "unit", "versus")
+_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRow:
     """One published number.
 
     Attributes:
-        value: in the outcome's unit.
-        se: standard error of the value, NaN where it was not published.
-        source: citation, statistic, and how far the number was checked.
+        trial: name of the bundled trial (its folder).
+        row_id: stable name of the row.
+        arm: name of the arm in the trial's study file.
+        endpoint: what was measured (`BMD`, `CTX`, ...), at `site`.
+        month: nominal month of the measurement; NaN when the source gives none.
+        statistic: `mean`, `median`, ...
+        value: the number; NaN when the source reports only words.
+        versus: `baseline`, `placebo`, `month N` or `active:ARM`.
+        low: lower end of the published 95 % interval (or of the bar as drawn in a digitised figure,
+            whatever it is), or NaN.
+        high: upper end, or NaN.
+        standard_error: of `value`, or NaN.
     """
 
+    trial: str
+    row_id: str
+    arm: str
+    endpoint: str
+    site: str
+    month: float
+    statistic: str
     value: float
-    se: float
-    source: str
+    unit: str
+    versus: str
+    verification: str
+    split: str
+    primary: bool
+    low: float
+    high: float
+    standard_error: float
+    citation: str
+    note: str
+
+    @property
+    def quantity(self) -> str:
+        """Site of a BMD row (`LS`), the marker of a marker row (`CTX`), else the endpoint."""
+        return self.site if self.endpoint == "BMD" else self.endpoint
+
+    @property
+    def column(self) -> str | None:
+        """Column of `visits` that predicts this row, or None where there is none."""
+        if self.unit != "percent change" or self.quantity not in SITES + MARKERS:
+            return None
+        if self.is_marker and self.site not in ("serum", ""):
+            return None
+        site = None if self.is_marker else self.site
+        return outcomes.BY_PUBLISHED[self.endpoint, site].name
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether the row is of a turnover marker."""
+        return self.quantity in MARKERS
+
+    @property
+    def from_baseline(self) -> bool:
+        """Whether the number is a change of the arm from its own baseline."""
+        return self.versus.startswith("baseline")
+
+    @property
+    def source(self) -> str:
+        """Citation, statistic, and how the number was obtained."""
+        return f"{self.citation} ({self.statistic}; {self.verification})"
+
+    @property
+    def center(self) -> str | None:
+        """`mean` or `median`: the statistic to compute; None where it is neither.
+
+        Digitised rows that do not say which (`median_or_mean`) are means for BMD and medians for
+        markers, as the trials report them.
+        """
+        if self.statistic in _MEANS:
+            return "mean"
+        if self.statistic in _MEDIANS:
+            return "median"
+        if self.statistic == "median_or_mean":
+            return "median" if self.is_marker else "mean"
+        return None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the model computes this number at all."""
+        known = math.isfinite(self.value) and math.isfinite(self.month)
+        return known and self.column is not None and self.center is not None
+
+    @property
+    def scored(self) -> bool:
+        """Whether the row counts in an error: primary, and read in a paper or its figure."""
+        return self.comparable and self.primary and self.verification in _READ
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the row is primary but known only from the literature at large."""
+        return self.comparable and self.primary and self.verification == "unchecked"
 
 
-def published(study: str) -> dict[tuple[str, str, float], Published]:
-    """Return a bundled trial's numbers by (arm, outcome, month); empty for any other study."""
-    trial = bundled("trials").get(study)
-    table = None if trial is None else trial.parent / "outcomes.csv"
-    return read_published(table) if table is not None and table.is_file() else {}
+def load_published(path: Path, trial: str | None = None) -> tuple[PublishedRow, ...]:
+    """Read a trial's `outcomes.csv`.
 
-
-def read_published(table: Path) -> dict[tuple[str, str, float], Published]:
-    """Return the numbers of one `outcomes.csv` by (arm, outcome, month).
+    Args:
+        path: the CSV file.
+        trial: name of the trial; default the name of the file's folder.
 
     Raises:
-        BadInput: the table cannot be read, or a value is no number; names every such line.
+        BadInput: the file cannot be read, a column is missing, or a number is none; all problems
+            at once.
     """
-    found: dict[tuple[str, str, float], tuple[tuple[int, int], Published]] = {}
+    trial = trial or path.parent.name
     problems: list[str] = []
     try:
-        with table.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            absent = [name for name in _FIELDS if name not in (reader.fieldnames or ())]
+            if absent:
+                words = f"column{'s' * (len(absent) > 1)} {', '.join(absent)}"
+                raise BadInput(f"{path}: {words} missing")
+            rows = [_row(record, trial, f"{path}:{reader.line_num}", problems) for record in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{table} cannot be read: {error}.") from error
-    for line, row in enumerate(rows, start=2):
-        outcome = _outcome(row)
-        if outcome is None:
-            continue
-        try:
-            key = (row["arm"], outcome, float(row["month"]))
-            number = Published(float(row["value"]), _standard_error(row), _source(row))
-        except ValueError as error:
-            problems.append(f"{table}, line {line}: {error}.")
-            continue
-        rank = (row.get("primary_use") != "1", _TRUST.get(row["verification"], len(_TRUST)))
-        if key not in found or rank < found[key][0]:
-            found[key] = (rank, number)
+        raise BadInput(f"{path} cannot be read: {error}.") from error
     if problems:
         raise BadInput(problems)
-    return {key: number for key, (_, number) in found.items()}
+    return tuple(rows)
 
 
-def _outcome(row: Mapping[str, str]) -> str | None:
-    """Return the outcome that a row measured as a change from baseline, or None."""
-    if not (row["value"] and row["month"] and row["versus"].startswith("baseline")):
-        return None
-    if row["unit"] != "percent change" or row["statistic"] not in _STATISTICS:
-        return None
-    site = row["site"]
-    if row["endpoint"] == "BMD":
-        code = site if site in SITES else "none"
-    else:
-        code = None if site in ("serum", "") else "none"
-    known = BY_PUBLISHED.get((row["endpoint"], code))
-    return known.name if known is not None and known.is_change else None
+def published_of(trial: str) -> tuple[PublishedRow, ...]:
+    """Published rows of a bundled trial; empty where nothing is bundled under that name."""
+    study = bundled("trials").get(trial)
+    path = study.parent / "outcomes.csv" if study else None
+    return load_published(path) if path is not None and path.is_file() else ()
 
 
-def _standard_error(row: Mapping[str, str]) -> float:
-    """Return the standard error as published, or from a 95 % interval, or from an SD and n."""
-    kind, spread = row["spread_kind"], row["spread_value"]
-    if kind == "se" and spread:
-        return float(spread)
-    if row["ci_low"] and row["ci_high"]:
-        return (
-            (float(row["ci_high"]) - float(row["ci_low"])) / (2 * _Z95)
-            if kind == "ci95"
-            else (math.nan)
-        )
-    number = row.get("n_analysed") or ""
-    if kind == "sd" and spread and number:
-        return float(spread) / math.sqrt(float(number))
-    return math.nan
+def beside_means(rows: Iterable[PublishedRow]) -> dict[tuple[str, str, float], PublishedRow]:
+    """Return the row that stands beside an arm's mean, by (arm, column of `visits`, month).
+
+    Only changes of an arm from its own baseline do. Where a trial gave one number twice, its
+    primary analysis stands before others, then the better checked.
+    """
+    best: dict[tuple[str, str, float], PublishedRow] = {}
+
+    def rank(row: PublishedRow) -> tuple[bool, int]:
+        trust = _TRUST.index(row.verification) if row.verification in _TRUST else len(_TRUST)
+        return not row.primary, trust
+
+    for row in rows:
+        if row.column is None or not row.comparable or not row.from_baseline:
+            continue
+        key = row.arm, row.column, row.month
+        if key not in best or rank(row) < rank(best[key]):
+            best[key] = row
+    return best
 
 
-def _source(row: Mapping[str, str]) -> str:
-    return f"{row['citation']} ({row['statistic']}; {row['verification']})"
+def _row(record: dict[str, str], trial: str, where: str, problems: list[str]) -> PublishedRow:
+    def text(name: str) -> str:
+        return (record.get(name) or "").strip()
+
+    def number(name: str) -> float:
+        try:
+            return float(text(name) or "nan")
+        except ValueError:
+            problems.append(f"{where}: {name} is '{text(name)}', not a number")
+            return math.nan
+
+    value = number("value")
+    low, high, error = _interval(
+        value,
+        text("spread_kind"),
+        number("spread_value"),
+        (number("ci_low"), number("ci_high")),
+    )
+    return PublishedRow(
+        trial=trial,
+        row_id=text("row_id"),
+        arm=text("arm"),
+        endpoint=text("endpoint"),
+        site=text("site"),
+        month=number("month"),
+        statistic=text("statistic"),
+        value=value,
+        unit=text("unit"),
+        versus=text("versus"),
+        verification=text("verification"),
+        split=text("split"),
+        primary=text("primary_use") != "0",
+        low=low,
+        high=high,
+        standard_error=error,
+        citation=text("citation"),
+        note=text("note"),
+    )
+
+
+def _interval(
+    value: float, kind: str, spread: float, limits: tuple[float, float]
+) -> tuple[float, float, float]:
+    """95 % limits and standard error from whatever the source gives.
+
+    A standard deviation or an interquartile range of persons says nothing of the mean without the
+    number of persons, so it gives no interval.
+    """
+    low, high = limits
+    drawn = math.isfinite(low) and math.isfinite(high)
+    if drawn and kind == "ci95":
+        return low, high, (high - low) / (2 * _Z95)
+    if drawn and kind == "as_drawn":
+        return low, high, math.nan
+    if math.isfinite(spread) and kind == "se":
+        return value - _Z95 * spread, value + _Z95 * spread, spread
+    if math.isfinite(spread) and kind == "ci95":
+        return value - spread, value + spread, spread / _Z95
+    return math.nan, math.nan, math.nan

@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from cohort.results.layout import Layout
 from cohort.results.outcomes import MEASURED, outcome
-from cohort.results.published import Published
+from cohort.results.published import PublishedRow
 from cohort.results.reader import read_part, read_part_schema
 from cohort.results.schema import outcome_columns, summary_schema
 from cohort.results.writer import write_tables
@@ -36,7 +36,7 @@ def write_summary(
     layout: Layout,
     arms: Sequence[str],
     identity: Mapping[str, Any],
-    published: Mapping[tuple[str, str, float], Published],
+    published: Mapping[tuple[str, str, float], PublishedRow],
     *,
     budget: int = _BUDGET,
 ) -> None:
@@ -61,7 +61,7 @@ def write_summary(
 def _summarise_arm(
     arm: str,
     files: Sequence[Path],
-    published: Mapping[tuple[str, str, float], Published],
+    published: Mapping[tuple[str, str, float], PublishedRow],
     budget: int,
 ) -> list[dict[str, Any]]:
     """Return the rows of one arm, by outcome then month."""
@@ -80,11 +80,11 @@ def _summarise_arm(
     return rows
 
 
-def _beside(seen: Published | None) -> dict[str, Any]:
+def _beside(seen: PublishedRow | None) -> dict[str, Any]:
     """Return the columns of the published value, empty where there is none."""
     if seen is None:
         return {}
-    se = None if math.isnan(seen.se) else seen.se
+    se = None if math.isnan(seen.standard_error) else seen.standard_error
     return {"observed": seen.value, "observed_se": se, "source": seen.source}
 
 

@@ -19,9 +19,10 @@ from cohort.model.arrays import Patients, State
 from cohort.model.endocrine import hormones
 from cohort.model.observables.hormones import endogenous
 from cohort.model.person import Person, make_person
-from cohort.patients.population import load_population
-from cohort.patients.randomness import TILE, id_words, stream_key, stream_normals, stream_uniforms
+from cohort.patients.population import Target, load_population
+from cohort.patients.randomness import id_words, stream_key, stream_normals, stream_uniforms
 from cohort.patients.randomness import tiles as cut_tiles
+from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.sampling import sample
 from cohort.patients.variability import Variability, load_variability
@@ -40,6 +41,7 @@ from cohort.solve.noise import slow_noise
 from cohort.solve.plan import Plan, load_reference, make_plan
 from cohort.solve.schedule import Forcing
 from cohort.solve.trial import Steps, noise_nodes, treat
+from cohort.tile import TILE
 from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
@@ -98,6 +100,9 @@ def run_arm(
     read = with_changes(measured(seen, draws, reports["cv"]), reference, entry)
     both = true | read
     return {column: both[column].astype(jnp.float32) for column in columns}, bad_day
+
+
+run_relative = jax.jit(treat, static_argnames=("visits",))
 
 
 def make_simulator(study: Study) -> StudySimulator:
@@ -178,6 +183,14 @@ class StudySimulator:
         }
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about published baselines that the study's eligibility does not allow."""
+        chosen = recruit(
+            self._population, self._variability, self._baseline(), self._study.eligibility
+        )
+        return chosen.missed
+
+    @property
     def device(self) -> str:
         """The device in words."""
         device = jax.devices()[0]
@@ -229,16 +242,18 @@ class StudySimulator:
             screened=sampled.screened,
         )
 
+    def _baseline(self) -> dict[str, Target]:
+        given = self._study.population.baseline
+        return {name: target for name, target in given if name != "source" and target is not None}
+
     def _sample(self, slots: np.ndarray) -> Sampled:
-        study = self._study
-        given = study.population.baseline
-        baseline = {
-            name: target
-            for name in type(given).model_fields
-            if name != "source" and (target := getattr(given, name)) is not None
-        }
         return sample(
-            self._population, self._variability, baseline, study.eligibility, study.seed, slots
+            self._population,
+            self._variability,
+            self._baseline(),
+            self._study.eligibility,
+            self._study.seed,
+            slots,
         )
 
     def _conduct(self, slots: np.ndarray) -> dict[str, np.ndarray]:
@@ -262,17 +277,43 @@ class StudySimulator:
         months = np.minimum(left, end) * np.ones(len(slots))
         return {"last_month": months.astype(np.float32), "adherence": taken}
 
-    def _tile(
-        self, sampled: Sampled, extra: Mapping, where: slice, arms: tuple[str, ...]
-    ) -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:
+    def persons(self, slots: np.ndarray) -> tuple[dict, Patients]:
+        """Return the tile of these persons, filled up to `TILE`, and their slow noise.
+
+        Args:
+            slots: person numbers, at most `TILE`.
+        """
+        return self._persons(self._sample(slots), self._conduct(slots), slice(0, TILE))
+
+    def relative(self, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
+        """Return the outputs of `trial.observe` in an arm, `(visit, patient)` each.
+
+        Args:
+            slots: person numbers, at most `TILE`; only these are computed.
+            arm: the arm.
+        """
+        tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
+        start = run_history(self._values, tile, self._numbers, noise, self._first_day)
+        person = make_person_of(self._values, tile, self._numbers)
+        seen, _ = run_relative(
+            start,
+            person,
+            tile["age"],
+            noise,
+            self._steps[arm],
+            self._numbers,
+            len(self._plan.months),
+        )
+        return {name: np.asarray(value) for name, value in seen.items()}
+
+    def _persons(self, sampled: Sampled, extra: Mapping, where: slice) -> tuple[dict, Patients]:
         ids = sampled.ids[where]
-        used = len(ids)
 
         def lane(values: ArrayLike) -> Patients:
             part = np.asarray(values)[where]
-            return self._real(np.pad(part, (0, TILE - used), mode="edge"))
+            return self._real(np.pad(part, (0, TILE - len(ids)), mode="edge"))
 
-        high, low = id_words(np.pad(ids, (0, TILE - used), mode="edge"))
+        high, low = id_words(np.pad(ids, (0, TILE - len(ids)), mode="edge"))
         own = sampled.covariates
         tile = {
             "age": lane(own["age"]),
@@ -284,7 +325,13 @@ class StudySimulator:
             "low": low,
         }
         key = stream_key(self._study.seed, "noise")
-        noise = draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
+        return tile, draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
+
+    def _tile(
+        self, sampled: Sampled, extra: Mapping, where: slice, arms: tuple[str, ...]
+    ) -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:
+        used = len(sampled.ids[where])
+        tile, noise = self._persons(sampled, extra, where)
         start = run_history(self._values, tile, self._numbers, noise, self._first_day)
         results = {}
         for arm in arms:

@@ -24,10 +24,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from cohort.errors import BadInput
+from cohort.tile import TILE
 from cohort.trial.visits import rhythm
-
-TILE = 2048
-"""Patients per compiled call; blocks are whole tiles."""
 
 
 def _named(pattern: str, allowed: str) -> AfterValidator:

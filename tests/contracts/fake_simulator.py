@@ -78,6 +78,7 @@ class FakeSimulator:
     delay: float = 0.0
     error: Exception | None = None
     device: str = "fake"
+    notes: tuple[str, ...] = ()
     theta_fields: Mapping[str, tuple[str, str]] = field(
         default_factory=lambda: {"bE": ("1", "Effect of estrogen deficit on RANKL")}
     )

@@ -15,13 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-BASE = {"errors", "resources"}
+BASE = {"errors", "resources", "tile"}
 DECLARATIONS = BASE | {"units", "parameter", "therapy"}
 
 # Room of `cohort` -> the rooms and modules it may import from.
 FLOW: dict[str, set[str]] = {
     "errors": set(),
     "resources": set(),
+    "tile": set(),
     "units": BASE,
     "parameter": BASE,
     "therapy": BASE | {"units"},
@@ -33,6 +34,7 @@ FLOW: dict[str, set[str]] = {
     "execute": DECLARATIONS | {"model.parameters", "patients", "trial", "solve", "results"},
     "analysis": BASE | {"therapy", "results"},
 }
+FLOW["api"] = set(FLOW)  # what users call: anything but the command line
 CALIBRATION = set(FLOW)  # any room, but not the command line
 
 # The rooms that compute with JAX; every other module is read by commands that answer at once.

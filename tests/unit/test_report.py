@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from synthetic_results import OUTCOMES_CSV, STUDY, write_results
 
 from cohort.analysis import facts, figures
-from cohort.analysis import published as published_module
 from cohort.analysis.baseline import baseline_table
-from cohort.analysis.published import load_published
 from cohort.analysis.report import signed, write_report
 from cohort.analysis.series import Series, read_persons, read_series
 from cohort.errors import BadInput
+from cohort.results import published as published_module
+from cohort.results.published import load_published
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 

@@ -13,7 +13,7 @@ import scipy.stats
 
 from cohort.errors import BadInput
 from cohort.results.layout import Layout
-from cohort.results.published import Published, read_published
+from cohort.results.published import PublishedRow, beside_means, load_published
 from cohort.results.schema import visits_schema
 from cohort.results.summary import statistics, write_summary
 from cohort.results.writer import write_tables
@@ -114,13 +114,15 @@ def test_batches_leave_the_summary_alone(
 
 
 def test_published_values_stand_beside_both_versions(
-    folder: tuple[Layout, dict[tuple[str, str, float], np.ndarray]],
+    folder: tuple[Layout, dict[tuple[str, str, float], np.ndarray]], tmp_path: Path
 ) -> None:
     layout, _ = folder
-    known = {
-        ("active", "ctx_change", 6.0): Published(-72.0, math.nan, "Somebody 2009"),
-        ("active", "ctx_change", 3.0): Published(-80.0, 1.0, "no such visit"),
-    }
+    marker = {"arm": "active", "endpoint": "CTX", "site": "serum", "citation": "Somebody 2009"}
+    known = table(
+        tmp_path,
+        line(**marker, month="6", value="-72"),
+        line(**marker, month="3", value="-80"),  # no such visit
+    )
     write_summary(layout, ["active", "placebo"], {}, known)
     rows = pq.read_table(layout.summary).to_pylist()
     seen = [r for r in rows if r["observed"] is not None]
@@ -129,7 +131,7 @@ def test_published_values_stand_beside_both_versions(
         ("active", "measured_ctx_change", 6.0),
     ]
     assert {(r["observed"], r["observed_se"], r["source"]) for r in seen} == {
-        (-72.0, None, "Somebody 2009")
+        (-72.0, None, "Somebody 2009 (mean; checked)")
     }
 
 
@@ -159,10 +161,10 @@ def line(**changes: str) -> str:
     return ",".join((values | changes).values()) + "\n"
 
 
-def table(tmp_path: Path, *lines: str) -> dict[tuple[str, str, float], Published]:
+def table(tmp_path: Path, *lines: str) -> dict[tuple[str, str, float], PublishedRow]:
     path = tmp_path / "outcomes.csv"
     path.write_text(HEADER + "".join(lines), encoding="utf-8")
-    return read_published(path)
+    return beside_means(load_published(path))
 
 
 @pytest.mark.parametrize(
@@ -217,9 +219,9 @@ def test_standard_error_of_what_was_published(
 ) -> None:
     (found,) = table(tmp_path, line(**changes)).values()
     if se is None:
-        assert math.isnan(found.se)
+        assert math.isnan(found.standard_error)
     else:
-        assert found.se == pytest.approx(se, rel=1e-4)
+        assert found.standard_error == pytest.approx(se, rel=1e-4)
 
 
 def test_primary_then_better_checked_rows_win(tmp_path: Path) -> None:
@@ -238,10 +240,10 @@ def test_every_unreadable_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as failure:
         table(tmp_path, line(value="nine"), line(), line(month="x"))
     assert len(failure.value.problems) == 2
-    assert "line 2" in failure.value.problems[0]
-    assert "line 4" in failure.value.problems[1]
+    assert "outcomes.csv:2: value is 'nine'" in failure.value.problems[0]
+    assert "outcomes.csv:4: month is 'x'" in failure.value.problems[1]
 
 
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"outcomes\.csv cannot be read"):
-        read_published(tmp_path / "outcomes.csv")
+        load_published(tmp_path / "outcomes.csv")

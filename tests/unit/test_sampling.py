@@ -13,10 +13,11 @@ from scipy import stats
 from cohort.errors import BadInput
 from cohort.patients import recruitment
 from cohort.patients.population import COVARIATES, DRIVEN, T_SCORES, load_population
-from cohort.patients.randomness import TILE, id_words, standard_normals, stream_key, uniforms
+from cohort.patients.randomness import id_words, standard_normals, stream_key, uniforms
 from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients, sample
 from cohort.patients.variability import EFFECTS, KNOWN, NEW, load_variability
+from cohort.tile import TILE
 
 VARIABILITY = load_variability()
 

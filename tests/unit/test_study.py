@@ -46,7 +46,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def hashed(study: Study, **changes: Any) -> str:
-    run: dict[str, Any] = {"seed": 0, "patients": 9, "parameter_hash": "p", "version": "1"}
+    run: dict[str, Any] = {"parameter_hash": "p", "version": "1"}
     return RunSpec.from_study(study, parameter_set="default", **(run | changes)).hash
 
 

@@ -24,6 +24,7 @@ class PretendSimulator:
     """Closed-form patients: active arms move, controls do not."""
 
     device = "pretended"
+    notes = ("population.baseline.age: published mean 99, reached 80.",)
     theta_fields: Mapping[str, tuple[str, str]] = {"bE": ("1", "Estrogen's effect")}
 
     def __init__(self, study: Study) -> None:

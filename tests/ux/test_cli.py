@@ -17,7 +17,8 @@ from bad_input_case import BASE, BadInputCase, arrange
 from bad_inputs import BAD_INPUTS
 from pretend_simulator import PretendSimulator
 
-from cohort.cli import catalog, jax_setup, main, runner
+from cohort.api import device, runs
+from cohort.cli import catalog, main
 from cohort.cli.progress import duration, progress_bar, words_for
 from cohort.errors import MachineFailure, TooManyFailed
 from cohort.execute.progress import Advanced, Compiling, silent
@@ -43,7 +44,7 @@ def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
 def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Put a closed-form simulator in place of the model, in an empty working folder."""
     monkeypatch.setattr(
-        runner, "simulator_factory", lambda study, device: lambda: PretendSimulator(study)
+        runs, "simulator_factory", lambda study, device: lambda: PretendSimulator(study)
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -236,7 +237,7 @@ def test_report_is_remade_without_simulating(
 ) -> None:
     assert cohort("run", "freedom", "--patients", "20", "--out", "r", "--quiet")[0] == 0
     Path("r/report.html").unlink()
-    monkeypatch.delattr(runner, "simulator_factory")
+    monkeypatch.delattr(runs, "simulator_factory")
     assert cohort("report", "r")[0] == 0
     assert Path("r/report.html").is_file()
 
@@ -244,13 +245,13 @@ def test_report_is_remade_without_simulating(
 def test_too_many_failed_is_code_3_and_the_report_is_there(
     cohort: Run, pretended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate = runner.simulate
+    simulate = runs.simulate
 
     def failing(*arguments, **options):
         simulate(*arguments, **options)
         raise TooManyFailed("5 of 40 patients have no results.")
 
-    monkeypatch.setattr(runner, "simulate", failing)
+    monkeypatch.setattr(runs, "simulate", failing)
     code, _, err = cohort("run", "freedom", "--patients", "20", "--out", "r", "--quiet")
     assert (code, err) == (3, "error: 5 of 40 patients have no results.\n")
     assert Path("r/report.html").is_file()
@@ -276,7 +277,7 @@ def test_failures_of_the_machine(
     def fail(*arguments: object, **options: object) -> None:
         raise raised
 
-    monkeypatch.setattr(runner, "simulate", fail)
+    monkeypatch.setattr(runs, "simulate", fail)
     found, _, err = cohort("run", "freedom")
     assert found == code
     assert words in err
@@ -345,19 +346,19 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_cache_folder_follows_the_users_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(jax_setup.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv(device.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert jax_setup.cache_folder().parts[:4] == ("/", "somewhere", "bone-cohort", "jax")
-    monkeypatch.setenv(jax_setup.CACHE_VARIABLE, "/elsewhere")
-    assert jax_setup.cache_folder().parent == Path("/elsewhere")
+    assert device.cache_folder().parts[:4] == ("/", "somewhere", "bone-cohort", "jax")
+    monkeypatch.setenv(device.CACHE_VARIABLE, "/elsewhere")
+    assert device.cache_folder().parent == Path("/elsewhere")
 
 
 def test_cache_that_cannot_be_written_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(jax_setup.CACHE_VARIABLE, str(tmp_path / "file"))
-    assert jax_setup.usable_cache() is None
+    monkeypatch.setenv(device.CACHE_VARIABLE, str(tmp_path / "file"))
+    assert device.usable_cache() is None
 
 
 def test_population_is_described_and_written(cohort: Run, tmp_path: Path) -> None:
@@ -377,9 +378,10 @@ def test_progress_is_silent_when_piped() -> None:
 TERMINAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from cohort.cli import main, runner
+from cohort.api import runs
+from cohort.cli import main
 from pretend_simulator import PretendSimulator
-runner.simulator_factory = lambda study, device: lambda: PretendSimulator(study)
+runs.simulator_factory = lambda study, device: lambda: PretendSimulator(study)
 sys.exit(main(["run", "freedom", "--patients", "40", "--out", sys.argv[2]]))
 """
 

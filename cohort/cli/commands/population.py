@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cohort.cli import options as o
+
+if TYPE_CHECKING:
+    from cohort.patients.preview import PopulationTable
 
 
 def command(
@@ -17,8 +20,8 @@ def command(
         ),
     ],
     out: o.Out = None,
-    seed: o.Seed = 0,
-    patients: o.Patients = 2000,
+    seed: o.OwnSeed = 0,
+    patients: o.Persons = 2000,
     device: o.DeviceOption = o.Device.auto,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -27,35 +30,47 @@ def command(
 
     With --out, the persons are written as patients.parquet.
     """
-    from cohort.cli.cohort_sample import draw_cohort, write_cohort
-    from cohort.cli.jax_setup import configure
-    from cohort.cli.tables import print_json, print_table
+    from cohort.api.populations import population
+    from cohort.cli.tables import print_json
+
+    table = population(name, patients=patients, seed=seed, out=out, device=device)
+    written = None if out is None else out / "patients.parquet"
+    rows = _rows(table)
+    if as_json:
+        about = {"population": name, "screened": table.screened}
+        about |= {"rejected": table.rejected, "out": written, "covariates": rows}
+        print_json(about)
+    elif not quiet:
+        _print(name, table, rows)
+        if written is not None:
+            print(f"persons: {written}")
+
+
+def _rows(table: PopulationTable) -> list[dict[str, Any]]:
+    """Return mean, SD and percentiles of each covariate over those to whom it applies."""
+    from cohort.patients.population import COVARIATES, UNITS
+
+    numbers = table.summary().loc[list(COVARIATES)]
+    keys = {"mean": "mean", "sd": "sd", "p5": "5%", "p50": "median", "p95": "95%"}
+    return [
+        {"covariate": name, "unit": UNITS[name], "n": int(row["count"])}
+        | {key: float(row[column]) for key, column in keys.items()}
+        for name, row in numbers[numbers["count"] > 0].iterrows()
+    ]
+
+
+def _print(name: str, table: PopulationTable, rows: list[dict[str, Any]]) -> None:
+    from cohort.cli.tables import print_table
     from cohort.patients.population import load_population
 
-    load_population(name)
-    configure(device)
-    cohort = draw_cohort(name, persons=patients or 0, seed=seed or 0)
-    written = None if out is None else out / "patients.parquet"
-    if written is not None:
-        write_cohort(cohort, written)
-    rows = cohort.statistics()
-    if as_json:
-        about = {"population": cohort.name, "screened": cohort.screened}
-        about |= {"rejected": dict(cohort.rejected), "out": written, "covariates": rows}
-        print_json(about)
-        return
-    if quiet:
-        return
     shown = ("mean", "sd", "p5", "p50", "p95")
     cells = [
         (row["covariate"], row["unit"], str(row["n"]), *(f"{row[key]:.4g}" for key in shown))
         for row in rows
     ]
     headers = ("covariate", "unit", "n", "mean", "SD", "5 %", "median", "95 %")
-    print_table(headers, cells, title=cohort.title, numbers=range(2, 8))
-    screening = [("candidates drawn", cohort.screened)]
-    screening += [(f"rule not met: {reason}", n) for reason, n in cohort.rejected.items()]
-    screening.append(("accepted", cohort.ids.size))
+    print_table(headers, cells, title=load_population(name).title, numbers=range(2, 8))
+    screening = [("candidates drawn", table.screened)]
+    screening += [(f"rule not met: {reason}", n) for reason, n in table.rejected.items()]
+    screening.append(("accepted", len(table.patients)))
     print_table(("screening", "persons"), [(a, f"{n:,}") for a, n in screening], numbers=(1,))
-    if written is not None:
-        print(f"persons: {written}")

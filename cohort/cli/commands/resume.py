@@ -18,27 +18,17 @@ def command(
     as_json: o.Json = False,
 ) -> None:
     """Finish what was interrupted; merge shards."""
-    from cohort.cli.finish import finish_run
+    from cohort.api.runs import resume
+    from cohort.cli.ending import tell_outcome
     from cohort.cli.progress import progress_bar
-    from cohort.cli.runner import prepare_again, simulate
-    from cohort.errors import BadInput, TooManyFailed
-    from cohort.results.reader import read_manifest
+    from cohort.errors import TooManyFailed
 
-    manifest = read_manifest(folder)
-    prepared = prepare_again(manifest["study"])
-    if prepared.spec.hash != manifest.get("hash"):
-        raise BadInput(
-            f"{folder} was begun with version {manifest.get('version')} and parameter hash "
-            f"{str(manifest.get('parameter_hash'))[:12]}; this is version {prepared.spec.version} "
-            f"with {prepared.spec.parameter_hash[:12]}, whose numbers differ. Repeat the run with "
-            "--overwrite, or finish it with that version."
-        )
     too_many = None
-    with progress_bar(prepared.spec.name, quiet=quiet or as_json) as progress:
+    with progress_bar(str(folder), quiet=quiet or as_json) as progress:
         try:
-            simulate(prepared, out=folder, device=device, workers=workers, progress=progress)
+            resume(folder, device=device, workers=workers, progress=progress)
         except TooManyFailed as error:
             too_many = error
-    finish_run(folder, quiet=quiet, as_json=as_json)
+    tell_outcome(folder, quiet=quiet, as_json=as_json)
     if too_many is not None:
         raise too_many

@@ -10,7 +10,7 @@ import typer
 from cohort.cli import options as o
 
 if TYPE_CHECKING:
-    from cohort.cli.runner import Prepared
+    from cohort.trial.schema import Study
 
 
 def command(
@@ -34,55 +34,59 @@ def command(
     as_json: o.Json = False,
 ) -> None:
     """Run a virtual trial: what it would have measured, and a report."""
-    from cohort.cli.finish import finish_run
+    from cohort.api.runs import default_workers
+    from cohort.api.runs import run as run_trial
+    from cohort.api.studies import load_study, results_folder
+    from cohort.cli.ending import tell_outcome
     from cohort.cli.progress import progress_bar
-    from cohort.cli.runner import default_workers, prepare, simulate
     from cohort.errors import TooManyFailed
     from cohort.execute.folder import Shard
 
-    prepared = prepare(study, config=config or (), seed=seed, patients=patients, accuracy=accuracy)
+    checked = load_study(
+        study, config=config or (), seed=seed, patients=patients, accuracy=accuracy
+    )
     share = Shard() if shard is None else Shard.parse(shard)
-    folder = out or prepared.default_out
-    threads = default_workers(device) if workers is None else workers
+    folder = out or results_folder(checked)
     if dry_run:
-        _show_estimate(prepared, folder, threads, as_json)
+        threads = default_workers(device) if workers is None else workers
+        _show_estimate(checked, folder, threads, as_json)
         return
     too_many = None
-    with progress_bar(prepared.spec.name, quiet=quiet or as_json) as progress:
+    with progress_bar(checked.name, quiet=quiet or as_json) as progress:
         try:
-            simulate(
-                prepared,
+            run_trial(
+                checked,
                 out=folder,
                 device=device,
-                workers=threads,
-                shard=share,
+                workers=workers,
+                shard=shard,
                 overwrite=overwrite,
                 progress=progress,
             )
         except TooManyFailed as error:
             too_many = error
     if share.whole:
-        finish_run(folder, quiet=quiet, as_json=as_json)
+        tell_outcome(folder, quiet=quiet, as_json=as_json)
     elif not quiet:
         print(f"share {share} is in {folder}; `cohort resume {folder}` merges once all are there")
     if too_many is not None:
         raise too_many
 
 
-def _show_estimate(prepared: Prepared, folder: Path, workers: int, as_json: bool) -> None:
+def _show_estimate(study: Study, folder: Path, workers: int, as_json: bool) -> None:
     """Tell what a run would cost; the study has been checked whole by now."""
+    from cohort.api.studies import run_spec
     from cohort.cli.tables import print_json
     from cohort.execute.estimate import estimate
 
-    study, spec = prepared.study, prepared.spec
     size = estimate(
-        spec,
+        run_spec(study),
         extra=study.outputs.extra,
         measured=study.measurement.enabled,
         workers=workers,
     )
     if as_json:
-        print_json({"study": spec.name, "out": str(folder), "valid": True, **size.as_dict()})
+        print_json({"study": study.name, "out": str(folder), "valid": True, **size.as_dict()})
         return
-    print(f"{spec.name} is valid and would be written to {folder}.")
+    print(f"{study.name} is valid and would be written to {folder}.")
     print(size.sentence())

@@ -1,15 +1,17 @@
-"""How a run ends: the report is made, and what came out is told."""
+"""What a command tells once a results folder is complete."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cohort.cli.tables import print_json
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def finish_run(folder: Path, *, quiet: bool, as_json: bool) -> None:
-    """Make the report of a complete results folder and tell what came out.
+
+def tell_outcome(folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """Tell what a complete results folder holds.
 
     Args:
         folder: results folder of a complete run.
@@ -17,18 +19,19 @@ def finish_run(folder: Path, *, quiet: bool, as_json: bool) -> None:
         as_json: print the summary as JSON.
     """
     from cohort.analysis.facts import evidence_warnings
-    from cohort.analysis.report import write_report
     from cohort.cli.outcome_table import print_outcomes
+    from cohort.results.layout import Layout
     from cohort.results.reader import read_manifest
 
-    page = write_report(folder)
-    manifest = read_manifest(folder)
+    manifest, page = read_manifest(folder), Layout(folder).report
     if as_json:
         print_json(_plain(folder, page, manifest))
     elif not quiet:
         print_outcomes(folder)
         for sentence in evidence_warnings(manifest["study"]):
             print(f"evidence: {sentence}")
+        for sentence in manifest.get("notes") or ():
+            print(f"note: {sentence}")
         print(run_sentence(manifest))
         print(f"results: {folder}")
         print(f"report: {page}")
@@ -54,6 +57,6 @@ def _plain(folder: Path, page: Path, manifest: dict[str, Any]) -> dict[str, Any]
     return {
         "out": str(folder),
         "report": str(page),
-        **{key: manifest.get(key) for key in kept},
+        **{key: manifest.get(key) for key in (*kept, "notes")},
         "comparison": comparison_rows(folder),
     }

@@ -1,0 +1,207 @@
+"""Virtual trials: run one, or finish one that was interrupted."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cohort.api.studies import StudyLike, load_study, results_folder, run_spec
+from cohort.errors import BadInput, TooManyFailed
+from cohort.execute.folder import Shard
+from cohort.execute.progress import Event, Finished, Progress, Writing, silent
+from cohort.execute.run import RunSummary, run_study
+from cohort.results.block import Simulator
+from cohort.results.reader import Results, read_manifest
+from cohort.trial.schema import Study
+from cohort.trial.study import parse_study
+
+_MOST_WORKERS = 8
+
+
+def run(
+    study: StudyLike,
+    *,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    patients: int | None = None,
+    config: Sequence[str] = (),
+    accuracy: str | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    shard: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Results:
+    """Run a virtual trial into a results folder, or finish what an earlier call began there.
+
+    Args:
+        study: a bundled study's name, the path of a study file, its table, or a checked study.
+        out: the results folder; `results/<study>-<seed>` by default.
+        seed: root of every random draw; the study's own by default.
+        patients: persons per arm; the study's own by default.
+        config: overrides `key=value` with dotted keys, such as `visits.months=[0,12]`.
+        accuracy: `draft`, `default` or `high`.
+        device: what computes: `auto` (the best there is), `cpu` or `gpu`.
+        workers: threads that compute; as many as suit this machine by default.
+        shard: compute only share `i/n` of the parts; `resume` merges once all are there.
+        overwrite: start anew, whatever run the folder holds.
+        progress: called with each event of the run (see `cohort.execute.progress`).
+
+    Returns:
+        The results folder, opened: `.summary()`, `.visits()` and `.patients()` are data frames.
+
+    Raises:
+        BadInput: the study, an option, or the folder does not allow it; nothing was written.
+        MachineFailure: disk, memory or device gave out; what is finished stays.
+        TooManyFailed: everything is written, but too many patients have no results.
+
+    >>> import cohort
+    >>> results = cohort.run("freedom", patients=500, out="mine")  # doctest: +SKIP
+    >>> results.summary().query("outcome == 'ctx_change' and month == 6")  # doctest: +SKIP
+    """
+    checked = load_study(study, config=config, seed=seed, patients=patients, accuracy=accuracy)
+    folder = results_folder(checked) if out is None else Path(out)
+    share = Shard() if shard is None else Shard.parse(shard)
+    return _run_and_report(
+        checked,
+        folder,
+        device=device,
+        workers=workers,
+        shard=share,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def resume(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Results:
+    """Finish a run that was interrupted; merge shards.
+
+    Args:
+        folder: the results folder.
+        device: what computes: `auto`, `cpu` or `gpu`.
+        workers: threads that compute.
+        progress: called with each event of the run.
+
+    Raises:
+        BadInput: no run is there, or it was begun with another version or other parameters.
+        MachineFailure: disk, memory or device gave out; what is finished stays.
+        TooManyFailed: everything is written, but too many patients have no results.
+
+    >>> import cohort
+    >>> cohort.resume("results/freedom-0").complete  # doctest: +SKIP
+    True
+    """
+    root = Path(folder)
+    study, manifest = manifest_study(root), read_manifest(root)
+    spec = run_spec(study)
+    if spec.hash != manifest.get("hash"):
+        raise BadInput(
+            f"{root} was begun with version {manifest.get('version')} and parameter hash "
+            f"{str(manifest.get('parameter_hash'))[:12]}; this is version {spec.version} "
+            f"with {spec.parameter_hash[:12]}, whose numbers differ. Repeat the run with "
+            "--overwrite, or finish it with that version."
+        )
+    return _run_and_report(study, root, device=device, workers=workers, progress=progress)
+
+
+def manifest_study(folder: Path) -> Study:
+    """Return the study of which a folder holds results.
+
+    Raises:
+        BadInput: the folder holds no run, or its study is not valid in this version.
+    """
+    return parse_study(read_manifest(folder)["study"], label="manifest.json")
+
+
+def _run_and_report(
+    study: Study,
+    folder: Path,
+    *,
+    device: str,
+    workers: int | None,
+    shard: Shard | None = None,
+    overwrite: bool = False,
+    progress: Progress,
+) -> Results:
+    """Simulate and make the report; failed patients are told last, for the rest is of use."""
+    from cohort.analysis.report import write_report
+
+    share = shard or Shard()
+    start = time.perf_counter()
+
+    def show(event: Event, /) -> None:
+        if not isinstance(event, Finished):
+            progress(event)
+
+    too_many = None
+    try:
+        simulate(
+            study,
+            folder,
+            device=device,
+            workers=workers,
+            shard=share,
+            overwrite=overwrite,
+            progress=show,
+        )
+    except TooManyFailed as error:
+        too_many = error
+    if share.whole:
+        progress(Writing("report.html"))
+        write_report(folder)
+    progress(Finished(time.perf_counter() - start))
+    if too_many is not None:
+        raise too_many
+    return Results(folder, read_manifest(folder))
+
+
+def simulate(
+    study: Study,
+    folder: Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    shard: Shard | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> RunSummary:
+    """Run a checked study into a folder, without a report (see `cohort.execute.run.run_study`)."""
+    return run_study(
+        run_spec(study),
+        out=folder,
+        simulator_factory=simulator_factory(study, device),
+        workers=default_workers(device) if workers is None else workers,
+        overwrite=overwrite,
+        shard=shard,
+        progress=progress,
+    )
+
+
+def simulator_factory(study: Study, device: str) -> Callable[[], Simulator]:
+    """Return what makes the simulator once it is needed: JAX is imported and set up then."""
+
+    def make() -> Simulator:
+        from cohort.api.device import configure
+
+        configure(device, study.engine.precision)
+        from cohort.solve.simulate import make_simulator
+
+        return make_simulator(study)
+
+    return make
+
+
+def default_workers(device: str) -> int:
+    """Threads that compute unless the user says: the CPUs this process may use; one for a GPU."""
+    if device == "gpu":
+        return 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(usable or 1, _MOST_WORKERS)
