@@ -50,7 +50,7 @@ def fit(
     rounds: int = 2,
     patients: int = 256,
     steps: int = 10,
-    report: Callable[[str], None] = print,
+    report: Callable[[str], None] = partial(print, flush=True),
 ) -> Fit:
     """Fit parameters to the problem's targets.
 
@@ -120,12 +120,11 @@ def fit(
 
 def _huber(misfit: np.ndarray) -> np.ndarray:
     """Return residuals whose squares are the pseudo-Huber loss."""
-    scaled = (misfit / HUBER) ** 2
-    return np.sign(misfit) * HUBER * np.sqrt(2.0 * (np.sqrt(1.0 + scaled) - 1.0))
+    root = np.sqrt(1.0 + (misfit / HUBER) ** 2)
+    return misfit * np.sqrt(2.0 / (1.0 + root))
 
 
 def _huber_slope(misfit: np.ndarray) -> np.ndarray:
-    residual = _huber(misfit)
+    """Return the derivative of `_huber`."""
     root = np.sqrt(1.0 + (misfit / HUBER) ** 2)
-    small = np.abs(misfit) < 1e-6
-    return np.where(small, 1.0, misfit / root / np.where(small, 1.0, residual))
+    return np.sqrt(0.5 * (1.0 + root)) / root

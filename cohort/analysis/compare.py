@@ -96,11 +96,16 @@ class Errors:
     bias: float
 
 
+def given(arm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Everything that an arm of a resolved study is given: treatments, then doses in rows."""
+    return [*(arm.get("treatments") or ()), *(arm.get("event_rows") or ())]
+
+
 def arms_of(study: Mapping[str, Any]) -> dict[str, ArmFacts]:
     """Read the arms from a resolved study, as a results folder's manifest holds it."""
     facts = {}
     for arm in study.get("arms", ()):
-        therapies = dict.fromkeys(t["therapy"] for t in arm.get("treatments") or ())
+        therapies = dict.fromkeys(t["therapy"] for t in given(arm))
         facts[arm["name"]] = ArmFacts(
             name=arm["name"],
             title=arm.get("title") or arm["name"].replace("_", " "),

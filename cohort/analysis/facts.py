@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cohort.analysis.compare import given
 from cohort.errors import BadInput
 from cohort.therapy import Therapy, load_therapy
 
@@ -16,32 +17,31 @@ EVIDENCE_WORDS = {
 
 def regimens(arm: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
     """Everything an arm is given, as sentences; background last."""
-    given = [_sentence(t) for t in arm.get("treatments") or ()]
-    if arm.get("events"):
-        given.append(f"doses listed in {arm['events']}")
     background = [f"{_sentence(t)} (every arm)" for t in study.get("background") or ()]
-    return given + background
+    return [_sentence(t) for t in given(arm)] + background
 
 
 def _sentence(treatment: Mapping[str, Any]) -> str:
-    title = therapy_title(treatment["therapy"])
-    return f"{title}: {treatment.get('regimen', 'as listed')}"
-
-
-def therapy_title(name: str) -> str:
-    """Words for a therapy; its bare name where the file is not there any more."""
+    """Say what is given: a treatment's regimen, or a row of doses in days and the dose's unit."""
+    name = treatment["therapy"]
     found = _therapy(name)
-    return found.title if found else str(name)
+    title = found.title if found else str(name)
+    if "regimen" in treatment:
+        return f"{title}: {treatment['regimen']}"
+    unit = found.dose_unit if found else "doses"
+    words = (
+        f"{title}: {treatment['amt']:g} {unit} {treatment['route']} on day {treatment['time']:g}"
+    )
+    if treatment.get("addl"):
+        words += f", then every {treatment['ii']:g} days, {treatment['addl'] + 1} doses"
+    return words
 
 
 def evidence_warnings(study: Mapping[str, Any]) -> list[str]:
     """One sentence for each therapy whose effect on BMD no trial has shown."""
     names = dict.fromkeys(
         treatment["therapy"]
-        for group in (
-            *(a.get("treatments") or () for a in study["arms"]),
-            study.get("background") or (),
-        )
+        for group in (*map(given, study["arms"]), study.get("background") or ())
         for treatment in group
     )
     found = [t for t in map(_therapy, names) if t is not None and t.evidence in EVIDENCE_WORDS]

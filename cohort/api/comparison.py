@@ -45,7 +45,7 @@ def compare(
     *,
     out: str | Path | None = None,
     seed: int | None = None,
-    patients: int = 512,
+    patients: int = 2048,
     config: Sequence[str] = (),
     accuracy: str | None = None,
     device: str = "auto",
@@ -71,7 +71,7 @@ def compare(
 
     >>> import cohort
     >>> table = cohort.compare(["freedom", "frame"]).frame()  # doctest: +SKIP
-    >>> table.query("kind == 'scored'").groupby(["trial", "site"]).difference.mean()  # doctest: +SKIP
+    >>> table[table.kind == "scored"].groupby("trial").difference.mean()  # doctest: +SKIP
     """
     from cohort.analysis.replicas import compare_folder, replicas, write_comparison
 

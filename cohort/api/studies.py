@@ -48,6 +48,8 @@ def load_study(
     overrides = [*config, *(f"{key}={value}" for key, value in options if value is not None)]
     try:
         if isinstance(study, Study):
+            if not overrides:
+                return study
             return trial.parse_study(trial.resolved(study), overrides=overrides)
         if isinstance(study, Mapping):
             return trial.parse_study(study, overrides=overrides)

@@ -2,14 +2,16 @@
 
 She starts at the steady state of her own parameters at 35 (or at entry, if younger: nothing ages
 before) and lives her own menopause and ageing. The years until `NOISY_YEARS` before the start pass
-in `EARLY` steps, the rest in `LATE` ones, through which the slow noise runs that makes persons
-differ from their own mean.
+in `EARLY` steps. Through the rest runs the slow noise that makes persons differ from their own
+mean, in steps of about a fortnight, since bone keeps what they leave, and shorter ones at the end,
+since markers at entry must be as exact as in the trial that follows.
 """
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.endocrine import YOUNG_AGE, hormones
@@ -19,11 +21,12 @@ from cohort.model.remodeling import Noise
 from cohort.model.steady_state import steady_state
 from cohort.solve.step import step
 
-EARLY = 96
-LATE = 48
+EARLY = 64
 NOISY_YEARS = 6.0
 NODES_PER_YEAR = 4  # nodes of the slow noise
 LATE_NODES = int(NOISY_YEARS * NODES_PER_YEAR)
+# Steps in the quarter of a year that follows each node of the noisy years.
+LATE_STEPS = (6,) * 22 + (10, 12)
 DAYS_PER_YEAR = 365.25
 
 
@@ -43,18 +46,28 @@ def live(person: Person, age: Patients, noise: Patients, bisphosphonates: int) -
     noisy = jnp.minimum(lived, NOISY_YEARS)
     turning = age - noisy
     silent = Noise(jnp.zeros(()), jnp.zeros(()))
+    early = np.linspace(0.0, 1.0, EARLY + 1)
+    late = _positions(LATE_STEPS)
+    path = _between(noise, late * LATE_NODES)
     state = _pass_years(
-        state, person, exposure, (turning - (lived - noisy), turning), EARLY, lambda _: silent
+        state, person, exposure, (turning - (lived - noisy), turning), early, lambda _: silent
     )
-    per_node = LATE // LATE_NODES
-    # A step of the late history starts and ends at a node or half way between two.
-    between = jnp.linspace(0.0, 1.0, per_node + 1)[:-1, None, None, None]
-    nodes = noise[: LATE_NODES + 1]
-    fine = (nodes[None, :-1] * (1 - between) + nodes[None, 1:] * between).swapaxes(0, 1)
-    path = jnp.concatenate([fine.reshape(LATE, 2, -1), nodes[-1:]])
     return _pass_years(
-        state, person, exposure, (turning, age), LATE, lambda j: Noise(path[j, 0], path[j, 1])
+        state, person, exposure, (turning, age), late, lambda j: Noise(path[j, 0], path[j, 1])
     )
+
+
+def _positions(steps: tuple[int, ...]) -> np.ndarray:
+    """Return the ends of the steps on a scale from 0 to 1, every interval cut into its number."""
+    cuts = [k + np.arange(count) / count for k, count in enumerate(steps)]
+    return np.append(np.concatenate(cuts), len(steps)) / len(steps)
+
+
+def _between(noise: Patients, at: np.ndarray) -> Patients:
+    """Return the noise at positions among its nodes, linear between them."""
+    below = np.minimum(at.astype(int), noise.shape[0] - 2)
+    part = jnp.asarray(at - below, noise.dtype)[:, None, None]
+    return noise[below] * (1.0 - part) + noise[below + 1] * part
 
 
 def _pass_years(
@@ -62,15 +75,16 @@ def _pass_years(
     person: Person,
     exposure: Exposure,
     ages: tuple[Patients, Patients],
-    steps: int,
+    at: np.ndarray,
     noise_at,
 ) -> State:
     first, last = ages
-    stride = (last - first) / steps
+    point = jnp.asarray(at, first.dtype)
 
     def body(j, state):
-        before = (hormones(person, first + j * stride), exposure, noise_at(j))
-        after = (hormones(person, first + (j + 1) * stride), exposure, noise_at(j + 1))
-        return step(state, person, before, after, stride * DAYS_PER_YEAR)
+        here, there = first + point[j] * (last - first), first + point[j + 1] * (last - first)
+        before = (hormones(person, here), exposure, noise_at(j))
+        after = (hormones(person, there), exposure, noise_at(j + 1))
+        return step(state, person, before, after, (there - here) * DAYS_PER_YEAR)
 
-    return jax.lax.fori_loop(0, steps, body, state)
+    return jax.lax.fori_loop(0, len(at) - 1, body, state)

@@ -1,8 +1,9 @@
 """The reference path: the model's equations under diffrax, to which the fast path is held.
 
-Same persons, same equations of `cohort.model`, everything else apart: an implicit method of order
-five under tight error control (Kvaerno5) in float64, stopped at every dose, visit and node of the
-slow noise, and drugs in continuous time (`reference_drugs`). Depots, serum and levels are ordinary
+Same persons, same equations of `cohort.model`, everything else apart: methods of order five under
+tight error control in float64 (Kvaerno5, or Tsit5 over a day or two, where nothing is stiff),
+stopped at every dose, visit and node of the slow noise, and drugs in continuous time
+(`reference_drugs`). Depots, serum and levels are ordinary
 differential equations; a dose is a jump of a state; each injection of a PTH analogue is a pulse of
 its own, so that the cells feel the hours of a day. Daily and weekly doses of all other drugs are a
 steady rate, as on the fast path.
@@ -49,7 +50,8 @@ from cohort.trial.schema import Study
 from cohort.trial.study import arm_courses
 from cohort.units import DAYS_PER_MONTH
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
+SHORT = 2.0  # days: an explicit method is cheaper over spans no longer
 _SAME = 1e-6  # days that differ by less are one
 
 
@@ -151,7 +153,8 @@ class Reference:
     def _advance(self, y: Patients, start, length, noise: Patients, inflow: Patients) -> Patients:
         like = jnp.zeros_like(self._age)
         span = Span(like + start, like + length, noise, inflow)
-        return _advance(self._layout, y, self._person, self._age, self._kinetics, span)
+        stiff = bool(np.any(np.asarray(length) > SHORT))
+        return _advance(self._layout, stiff, y, self._person, self._age, self._kinetics, span)
 
     def _live(self) -> Patients:
         """Return the unknowns at the study's first day."""
@@ -215,9 +218,15 @@ class Reference:
         return {name: np.asarray(value) for name, value in seen.items()}
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=(0, 1))
 def _advance(
-    layout: Layout, y: Patients, person: Person, age: Patients, kinetics: Kinetics, span: Span
+    layout: Layout,
+    stiff: bool,
+    y: Patients,
+    person: Person,
+    age: Patients,
+    kinetics: Kinetics,
+    span: Span,
 ) -> Patients:
     """Integrate every person's unknowns over her span; its time runs from 0 to 1."""
 
@@ -234,7 +243,7 @@ def _advance(
 
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(slope),
-            diffrax.Kvaerno5(),
+            diffrax.Kvaerno5() if stiff else diffrax.Tsit5(),
             0.0,
             1.0,
             None,

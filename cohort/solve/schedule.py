@@ -132,7 +132,7 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
             column = list(ANTIBODIES).index(therapy.action)
             antibody[:, column] += flux * route.fraction / therapy.pk["apparent_volume"].value
         elif therapy.action == "bisphosphonate":
-            where = 0 if is_continuous(course) else 1
+            where = 0 if course.route == "oral" else 1
             unit = therapy.pk["reference_systemic_rate"].value
             drug = drugs.bisphosphonates.index(therapy.name)
             bisphosphonate[:, drug, where] += given * route.fraction / unit

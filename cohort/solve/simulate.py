@@ -46,6 +46,10 @@ from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
 RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
+
+# Lengths are rounded up to these, and the surplus is neither computed nor reported: studies differ
+# in length more than in what is compiled, and compiling takes seconds.
+STEPS, VISITS, NODES = 2048, 32, 128
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
@@ -55,13 +59,19 @@ def make_person_of(values: Mapping[str, Patients], tile: Mapping, numbers: DrugN
     return add_drug_parameters(person, numbers)
 
 
+def room(count: int, unit: int) -> int:
+    """Round a length up, so that studies of many lengths share a compiled function."""
+    return -(-count // unit) * unit
+
+
 @partial(jax.jit, static_argnames=("nodes",))
 def draw_noise(
     key: Patients, high: Patients, low: Patients, sd: Patients, years: Patients, nodes: int
 ) -> Patients:
-    """Return the slow noise of a tile at its nodes, `(node, 2, patient)`."""
+    """Return the slow noise of a tile at its nodes, `(node, 2, patient)`, and empty room."""
     normals = stream_normals(key, high, low, 2 * nodes).astype(sd.dtype)
-    return slow_noise(normals.reshape(nodes, 2, -1), sd, years)
+    drawn = slow_noise(normals.reshape(nodes, 2, -1), sd, years)
+    return jnp.pad(drawn, ((0, room(nodes, NODES) - nodes), (0, 0), (0, 0)))
 
 
 @jax.jit
@@ -74,7 +84,7 @@ def run_history(
     return live(person, age, noise, len(numbers.release))
 
 
-@partial(jax.jit, static_argnames=("visits", "columns"))
+@partial(jax.jit, static_argnames=("visits", "cells_too"))
 def run_arm(
     state: State,
     values: Mapping,
@@ -82,27 +92,43 @@ def run_arm(
     numbers: DrugNumbers,
     noise: Patients,
     steps: Steps,
+    count: Patients,
+    visits: int,
+    cells_too: bool,
+) -> tuple[State, Patients]:
+    """Return the relative outputs of a tile in one arm, `(visit, patient)`, and the bad day."""
+    person = make_person_of(values, tile, numbers)
+    return treat(state, person, tile["age"], noise, steps, numbers, visits, cells_too, count=count)
+
+
+@partial(jax.jit, static_argnames=("visits", "columns"))
+def report_arm(
+    seen: State,
+    values: Mapping,
+    tile: Mapping,
     reports: Mapping,
     visits: int,
     columns: tuple[str, ...],
-) -> tuple[State, Patients]:
-    """Return every reported column of a tile in one arm, `(visit, patient)`, and the bad day."""
-    person = make_person_of(values, tile, numbers)
-    cells_too = not ON_REQUEST.isdisjoint(columns)
-    seen, bad_day = treat(state, person, tile["age"], noise, steps, numbers, visits, cells_too)
+) -> State:
+    """Return every reported column of a tile in one arm, `(patient, visit)`."""
+    person = make_person(values, tile["eta"], tile["age_at_menopause"])
     reference, entry = reports["reference"], reports["entry"]
     untreated = endogenous(hormones(person, tile["age"]))
+    seen = {name: value[:visits] for name, value in seen.items()}
     seen = absolute(seen, tile["recruited"], untreated, person.eta, reference, entry)
     true = with_changes(seen, reference, entry)
     count = visits * len(MEASURABLE)
     draws = stream_normals(reports["key"], tile["high"], tile["low"], count)
-    draws = draws.reshape(visits, len(MEASURABLE), -1).astype(bad_day.dtype)
+    draws = draws.reshape(visits, len(MEASURABLE), -1).astype(tile["age"].dtype)
     read = with_changes(measured(seen, draws, reports["cv"]), reference, entry)
     both = true | read
-    return {column: both[column].astype(jnp.float32) for column in columns}, bad_day
+    return {column: both[column].astype(jnp.float32).T for column in columns}
 
 
-run_relative = jax.jit(treat, static_argnames=("visits",))
+def _lengthened(rows: Patients) -> Patients:
+    """Add empty steps, which are never made."""
+    extra = room(len(rows), STEPS) - len(rows)
+    return jnp.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1))
 
 
 def make_simulator(study: Study) -> StudySimulator:
@@ -135,16 +161,19 @@ class StudySimulator:
 
     def _put_numbers(self) -> None:
         grid, plan, real = self._plan.grid, self._plan, self._real
+        used = np.flatnonzero((grid.length > 0) | (grid.visit >= 0))
+        self._count = jnp.asarray(used[-1] + 1, jnp.int32)
+        self._visits = room(len(plan.months), VISITS)
+        self._cells_too = not ON_REQUEST.isdisjoint(self._columns)
         self._values = {name: real(value) for name, value in plan.values.items()}
         self._numbers = drug_numbers(plan.drugs, self._values)
         self._first_day = real(grid.start[0])
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
         self._nodes = noise_nodes(grid.start[0], grid.end[-1])
+        shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit))
         self._steps = {
-            arm: Steps(
-                real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit), rows
-            )
-            for arm, rows in ((arm, self._rows(f)) for arm, f in plan.forcing.items())
+            arm: jax.tree.map(_lengthened, Steps(*shared, self._rows(forcing)))
+            for arm, forcing in plan.forcing.items()
         }
         reference = load_reference(self._study)
         levels = {name: real(value) for name, value in reference.level.items()}
@@ -197,8 +226,13 @@ class StudySimulator:
         return f"{device.platform}: {device.device_kind}"
 
     def compile(self) -> None:
-        """Compile everything that `block` will call, by running one tile through it."""
-        self.block(np.arange(1, dtype=np.int64), (next(iter(self._steps)),))
+        """Compile everything that `block` will call, by a tile in which no step is made."""
+        tile, noise = self.persons(np.arange(1, dtype=np.int64))
+        arm = next(iter(self._steps))
+        seen, _ = self._treated(
+            self._lived(tile, noise), tile, noise, arm, jnp.zeros_like(self._count)
+        )
+        jax.block_until_ready(self._told(seen, tile))
 
     def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
         """Simulate the persons of these slots in these arms.
@@ -212,18 +246,17 @@ class StudySimulator:
         """
         sampled = self._sample(slots)
         extra = self._conduct(slots)
-        parts = [
-            self._tile(sampled, extra, slice(start, start + TILE), arms)
-            for start in range(0, len(slots), TILE)
-        ]
-        visits = {
-            arm: {
-                column: np.concatenate([part[arm][0][column] for part in parts])
-                for column in ("day", *self._columns)
-            }
+        shape = len(slots), len(self._plan.months)
+        results = {
+            arm: ({name: np.empty(shape, np.float32) for name in self._columns}, np.empty(shape[0]))
             for arm in arms
         }
-        bad_day = {arm: np.concatenate([part[arm][1] for part in parts]) for arm in arms}
+        for first in range(0, len(slots), TILE):
+            self._fill(sampled, extra, first, results)
+        days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
+        day = np.broadcast_to(days, shape)
+        visits = {arm: {"day": day} | columns for arm, (columns, _) in results.items()}
+        bad_day = {arm: days for arm, (_, days) in results.items()}
         finite = {arm: np.isinf(days) for arm, days in bad_day.items()}
         return BlockResult(
             patients=self._patients(sampled, visits[arms[0]]),
@@ -293,18 +326,9 @@ class StudySimulator:
             arm: the arm.
         """
         tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
-        start = run_history(self._values, tile, self._numbers, noise, self._first_day)
-        person = make_person_of(self._values, tile, self._numbers)
-        seen, _ = run_relative(
-            start,
-            person,
-            tile["age"],
-            noise,
-            self._steps[arm],
-            self._numbers,
-            len(self._plan.months),
-        )
-        return {name: np.asarray(value) for name, value in seen.items()}
+        seen, _ = self._treated(self._lived(tile, noise), tile, noise, arm)
+        months = len(self._plan.months)
+        return {name: np.asarray(value)[:months] for name, value in seen.items()}
 
     def _persons(self, sampled: Sampled, extra: Mapping, where: slice) -> tuple[dict, Patients]:
         ids = sampled.ids[where]
@@ -327,30 +351,45 @@ class StudySimulator:
         key = stream_key(self._study.seed, "noise")
         return tile, draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
 
-    def _tile(
-        self, sampled: Sampled, extra: Mapping, where: slice, arms: tuple[str, ...]
-    ) -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:
-        used = len(sampled.ids[where])
+    def _lived(self, tile: Mapping, noise: Patients) -> State:
+        past = noise[: LATE_NODES + 1]
+        return run_history(self._values, tile, self._numbers, past, self._first_day)
+
+    def _treated(
+        self,
+        state: State,
+        tile: Mapping,
+        noise: Patients,
+        arm: str,
+        count: Patients | None = None,
+    ) -> tuple[State, Patients]:
+        return run_arm(
+            state,
+            self._values,
+            tile,
+            self._numbers,
+            noise,
+            self._steps[arm],
+            self._count if count is None else count,
+            self._visits,
+            self._cells_too,
+        )
+
+    def _told(self, seen: State, tile: Mapping) -> State:
+        months = len(self._plan.months)
+        return report_arm(seen, self._values, tile, self._reports, months, self._columns)
+
+    def _fill(self, sampled: Sampled, extra: Mapping, first: int, results: Mapping) -> None:
+        """Compute one tile and put its rows into the block's results."""
+        where = slice(first, min(first + TILE, len(sampled.ids)))
+        used = where.stop - first
         tile, noise = self._persons(sampled, extra, where)
-        start = run_history(self._values, tile, self._numbers, noise, self._first_day)
-        results = {}
-        for arm in arms:
-            seen, bad_day = run_arm(
-                start,
-                self._values,
-                tile,
-                self._numbers,
-                noise,
-                self._steps[arm],
-                self._reports,
-                len(self._plan.months),
-                self._columns,
-            )
-            columns = {name: np.asarray(value).T[:used] for name, value in seen.items()}
-            days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
-            columns["day"] = np.broadcast_to(days, (used, len(days)))
-            results[arm] = columns, np.asarray(bad_day)[:used]
-        return results
+        start = self._lived(tile, noise)
+        for arm, (columns, bad_day) in results.items():
+            seen, day = self._treated(start, tile, noise, arm)
+            for name, values in self._told(seen, tile).items():
+                columns[name][where] = np.asarray(values)[:used]
+            bad_day[where] = np.asarray(day)[:used]
 
     def _patients(self, sampled: Sampled, seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         entry = self._plan.months.index(0.0)

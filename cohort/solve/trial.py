@@ -67,6 +67,7 @@ def treat(
     numbers: DrugNumbers,
     visits: int,
     cells_too: bool = False,
+    count: Patients | None = None,
 ) -> tuple[State, Patients]:
     """Run an arm.
 
@@ -79,6 +80,8 @@ def treat(
         numbers: of the study's drugs.
         visits: number of visits.
         cells_too: whether to return cells and signals as well.
+        count: number of steps to make, the others being empty; all of them where left out, which
+            is what derivatives and arms of different length need.
 
     Returns:
         the outputs, `(visit, patient)` each, and the day at which a patient's state stopped being
@@ -119,7 +122,15 @@ def treat(
     shapes = jax.eval_shape(lambda s: observe(s, person, start, age, cells_too), state)
     seen = {k: jnp.zeros((visits, *s.shape), s.dtype) for k, s in shapes.items()}
     bad_day = jnp.full_like(like, jnp.inf)
-    (_, _, seen, bad_day), _ = jax.lax.scan(body, (state, silent, seen, bad_day), steps)
+    carry = state, silent, seen, bad_day
+    if count is None:
+        (_, _, seen, bad_day), _ = jax.lax.scan(body, carry, steps)
+        return seen, bad_day
+
+    def turn(index, carry):
+        return body(carry, jax.tree.map(lambda x: x[index], steps))[0]
+
+    _, _, seen, bad_day = jax.lax.fori_loop(0, count, turn, carry)
     return seen, bad_day
 
 

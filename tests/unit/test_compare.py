@@ -21,7 +21,8 @@ from cohort.analysis.compare import (
     published_predictions,
     rows_by_therapy,
 )
-from cohort.analysis.replicas import compare_folder, compare_replicas, replicas, write_comparison
+from cohort.analysis.facts import regimens
+from cohort.analysis.replicas import compare_folder, replicas, write_comparison
 from cohort.analysis.trajectories import FolderTrajectories
 from cohort.errors import BadInput
 from cohort.resources import bundled
@@ -200,6 +201,17 @@ def test_arms_of_a_study() -> None:
     assert arms["placebo"].therapies == ()
 
 
+def test_an_arm_given_by_rows_of_doses_is_read_like_any_other() -> None:
+    dose = {"therapy": "denosumab", "route": "sc", "time": 0.0, "amt": 60.0}
+    rows = [dose | {"ii": 182.625, "addl": 5}, dose | {"therapy": "sermorelin", "addl": 0}]
+    study = {"arms": [{"name": "table", "treatments": [], "event_rows": rows}]}
+    assert arms_of(study)["table"].therapies == ("denosumab", "sermorelin")
+    assert regimens(study["arms"][0], study) == [
+        "Denosumab: 60 mg sc on day 0, then every 182.625 days, 6 doses",
+        "sermorelin: 60 doses sc on day 0",
+    ]
+
+
 HEADER = OUTCOMES_CSV.splitlines()[0]
 
 
@@ -303,17 +315,6 @@ def test_comparison_of_a_folder_is_written_whole(synthetic: Path, tmp_path: Path
     )
     assert all(field.metadata[b"description"] for field in table.schema)
     assert table.schema.field("predicted").metadata[b"unit"] == b"%"
-
-
-def test_replicas_are_run_one_by_one(synthetic: Path) -> None:
-    asked = []
-
-    def run(name: str) -> Path:
-        asked.append(name)
-        return synthetic
-
-    assert len(compare_replicas(["synthetic", "again"], run)) == 16
-    assert asked == ["synthetic", "again"]
 
 
 def test_unknown_replicas_are_named_together() -> None:

@@ -17,7 +17,7 @@ def command(
     ] = None,
     out: o.Out = None,
     seed: o.Seed = None,
-    patients: o.Persons = 512,
+    patients: o.Persons = 2048,
     config: o.Config = None,
     accuracy: o.AccuracyOption = None,
     device: o.DeviceOption = o.Device.auto,

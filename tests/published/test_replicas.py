@@ -1,0 +1,104 @@
+"""Replicas of published trials: arms' means and the spread between women, within stated limits."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import cohort
+from cohort.analysis.compare import errors_by_quantity
+from cohort.analysis.replicas import compare_folder
+from cohort.resources import data_root
+from cohort.results.outcomes import SITES
+from cohort.results.reader import Results
+
+
+@pytest.fixture(scope="module")
+def freedom(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, float], float]:
+    """Predicted minus published change from baseline, by arm, site or marker, and month."""
+    folder = tmp_path_factory.mktemp("freedom")
+    cohort.run("freedom", out=folder, patients=2000)
+    return {
+        (p.row.arm, p.row.quantity, p.row.month): p.difference
+        for p in compare_folder(folder)
+        if p.row.from_baseline and p.row.primary
+    }
+
+
+@pytest.mark.parametrize("month", [12.0, 24.0, 36.0])
+@pytest.mark.parametrize("site", ["LS", "TH", "FN"])
+def test_freedom_bmd_on_denosumab(freedom: dict, site: str, month: float) -> None:
+    assert freedom["denosumab", site, month] == pytest.approx(0.0, abs=1.0)
+
+
+@pytest.mark.parametrize("month", [1.0, 6.0, 36.0])
+def test_freedom_ctx_on_denosumab(freedom: dict, month: float) -> None:
+    assert freedom["denosumab", "CTX", month] == pytest.approx(0.0, abs=12.0)
+
+
+@pytest.mark.parametrize("site", ["LS", "TH"])
+def test_freedom_bmd_on_placebo(freedom: dict, site: str) -> None:
+    assert freedom["placebo", site, 36.0] == pytest.approx(0.0, abs=1.5)
+
+
+@pytest.fixture(scope="module")
+def errors() -> dict[str, float]:
+    """Root mean square error over the scored calibration rows of all replicas."""
+    predictions = [
+        p
+        for p in cohort.compare(patients=256).predictions
+        if p.kind == "scored" and p.row.split == "calibration"
+    ]
+    return {e.group: e.rmse for e in errors_by_quantity(predictions)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("site", ["LS", "TH", "FN"])
+def test_arms_of_all_replicas(errors: dict[str, float], site: str) -> None:
+    assert errors[site] <= 1.2
+
+
+class Spread(NamedTuple):
+    """A published standard deviation of the change of BMD between women, percentage points."""
+
+    trial: str
+    arm: str
+    site: str
+    month: float
+    sd: float
+
+
+def published_spreads() -> list[Spread]:
+    path = data_root() / "variability" / "published_sd.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Spread(row["trial"], row["arm"], row["site"], float(row["month"]), float(row["sd"]))
+            for row in csv.DictReader(file)
+            if row["sex"] == "female"
+        ]
+
+
+SPREADS = published_spreads()
+
+
+@pytest.fixture(scope="module", params=sorted({spread.trial for spread in SPREADS}))
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """One of the trials that published such standard deviations."""
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    return cohort.run(request.param, out=folder, patients=2000)
+
+
+def test_spread_between_women(trial: Results) -> None:
+    """The measured response's SD is within 25 % of every published one."""
+    summary = trial.summary().set_index(["arm", "outcome", "month"])["sd"]
+    ratios = {
+        spread: summary[spread.arm, f"measured_bmd_{SITES[spread.site]}_change", spread.month]
+        / spread.sd
+        for spread in SPREADS
+        if spread.trial == trial.manifest["name"]
+    }
+    outside = {spread: round(float(r), 2) for spread, r in ratios.items() if abs(r - 1.0) > 0.25}
+    assert outside == {}

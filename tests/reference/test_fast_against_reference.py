@@ -1,0 +1,56 @@
+"""The fast path against the reference: same persons and regimens, every visit.
+
+The budget is a promise of the engine: 0.05 percentage points of BMD change, 1 % of a marker.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from paths import BONE, MARKERS, differences, fast, study_of
+from regimens import NAMED, WITHIN_DAY, random_regimens
+
+from cohort.solve.reference import Reference
+from cohort.trial.schema import Study
+
+BUDGET = dict.fromkeys(BONE, 0.05) | dict.fromkeys(MARKERS, 1.0)
+MONTHS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 30)
+
+FEW = {f"random_{seed}": random_regimens(seed) for seed in range(6)}
+MANY = {f"sweep_{seed}": random_regimens(seed) for seed in range(100, 140)}
+
+
+GROUPS = {
+    "usual": (NAMED | WITHIN_DAY | FEW, "postmenopausal_osteoporosis", np.arange(6)),
+    "sweep": (MANY, "perimenopause_through_80", np.arange(16)),
+}
+
+
+@cache
+def reference_of(group: str) -> tuple[Study, Reference]:
+    """A study of many arms, and its reference path with the persons' history lived once."""
+    arms, population, persons = GROUPS[group]
+    study = study_of(arms, MONTHS, population)
+    return study, Reference(study, persons)
+
+
+def worst(group: str, arm: str) -> dict[str, float]:
+    study, reference = reference_of(group)
+    return differences(fast(study, GROUPS[group][2], arm), reference.trajectories(arm))
+
+
+def over_budget(found: dict[str, float]) -> dict[str, float]:
+    return {name: error for name, error in found.items() if not error <= BUDGET[name]}
+
+
+@pytest.mark.parametrize("arm", [*NAMED, *WITHIN_DAY, *FEW])
+def test_fast_path_keeps_to_the_reference(arm: str) -> None:
+    assert over_budget(worst("usual", arm)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", MANY)
+def test_sweep_of_random_regimens(arm: str) -> None:
+    assert over_budget(worst("sweep", arm)) == {}
