@@ -99,5 +99,11 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits}f}".replace(",", "\u2009")
 
 
+def month(value: float) -> str:
+    """A month for people: digitised ones such as 2.99 stand for the visit that they lie on."""
+    whole = round(value)
+    return f"{whole}" if abs(value - whole) < 0.05 else f"{value:.3g}"
+
+
 def _seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"

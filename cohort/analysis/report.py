@@ -196,6 +196,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["number"] = facts.number
+    environment.filters["month"] = facts.month
     environment.filters["signed"] = signed
     environment.globals["interval"] = interval
     environment.globals["against"] = against

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def print_outcomes(folder: Path) -> None:
     """Print what a results folder predicts, beside what was published where there is any."""
     from cohort.analysis.compare import errors_by_quantity, in_reading_order
+    from cohort.analysis.facts import month
     from cohort.analysis.replicas import compare_folder
 
     predictions = in_reading_order(p for p in compare_folder(folder) if not p.reason)
@@ -25,7 +26,7 @@ def print_outcomes(folder: Path) -> None:
         (
             p.row.arm,
             _outcome(p.row),
-            f"{p.row.month:g}",
+            month(p.row.month),
             p.row.versus.removeprefix("active:"),
             f"{p.row.value:+.1f}",
             f"{p.predicted:+.1f}",

@@ -3,7 +3,9 @@
 Absorption and every linear loss are solved exactly here, once an arm, in float64; what is left for
 the patients is the antibodies' saturable loss and whatever differs between persons. Courses with
 doses at most `CONTINUOUS` days apart act as a steady rate, since the model's fastest answer to them
-takes days; rarer doses enter on their day.
+takes days; rarer doses enter on their day. An injection of a PTH analogue works within hours, so a
+course of them begins and ends with half an injection and is steady from the first to the last: the
+trapezoid rule for a sum, without which the cells would feel it half a day late.
 """
 
 from __future__ import annotations
@@ -109,7 +111,7 @@ def study_grid(
     for course in (course for arm in arms.values() for course in arm):
         changes.add(course.start_day)
         if is_continuous(course):
-            changes.add(course.end_day)
+            changes.add(course.last_day if _is_pulsed(course) else course.end_day)
         else:
             repeats.update(course.days[1:])
     return make_grid(visit_days, changes, repeats, accuracy)
@@ -126,21 +128,21 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
     for course in courses:
         therapy = drugs.therapies[course.therapy]
         route = therapy.routes[course.route]
-        given = _given(course, grid)  # dose units per day
+        given = _given(course, grid)
         if therapy.action in ANTIBODIES:
-            flux = _into_serum(given, course, therapy, grid)
+            flux = _into_serum(*given, course, therapy, grid)
             column = list(ANTIBODIES).index(therapy.action)
             antibody[:, column] += flux * route.fraction / therapy.pk["apparent_volume"].value
         elif therapy.action == "bisphosphonate":
             where = 0 if course.route == "oral" else 1
             unit = therapy.pk["reference_systemic_rate"].value
             drug = drugs.bisphosphonates.index(therapy.name)
-            bisphosphonate[:, drug, where] += given * route.fraction / unit
+            bisphosphonate[:, drug, where] += _spread(*given, grid) * route.fraction / unit
         elif therapy.action == "pth_analogue":
             kind = drugs.pulses.index(Pulse(course.therapy, course.amount))
-            pulses[:, kind] += given * route.fraction / course.amount
+            pulses[:, kind] += _spread(*given, grid) * route.fraction / course.amount
         else:
-            flux = _into_serum(given, course, therapy, grid)
+            flux = _into_serum(*given, course, therapy, grid)
             level = _level(flux * route.fraction, therapy, grid)
             column = LEVELS.index(therapy.action)
             level_start[:, column] += level[:-1]
@@ -148,36 +150,55 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
     return Forcing(antibody, bisphosphonate, pulses, level_start, level_end)
 
 
-def _given(course: DoseCourse, grid: Grid) -> np.ndarray:
-    """Dose units per day in each step: spread over the interval, or all in the step of the dose."""
-    rate = np.zeros(len(grid.start))
-    if is_continuous(course):
-        middle = grid.start + 0.5 * grid.length
-        inside = (middle > course.start_day) & (middle < course.end_day) & (grid.length > 0)
-        rate[inside] = course.amount / course.interval_days
-        return rate
+def _is_pulsed(course: DoseCourse) -> bool:
+    return load_therapy(course.therapy).action == "pth_analogue"
+
+
+def _given(course: DoseCourse, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is given in each step: steadily, per day, and at once, at its start."""
+    nothing = np.zeros(len(grid.start))
+    if not is_continuous(course):
+        return nothing, _at_once(course.days, course.amount, grid)
+    end = course.last_day if _is_pulsed(course) else course.end_day
+    middle = grid.start + 0.5 * grid.length
+    inside = (middle > course.start_day) & (middle < end) & (grid.length > 0)
+    rate = np.where(inside, course.amount / course.interval_days, 0.0)
+    if _is_pulsed(course):
+        return rate, _at_once((course.start_day, end), 0.5 * course.amount, grid)
+    return rate, nothing
+
+
+def _at_once(days: Iterable[float], amount: float, grid: Grid) -> np.ndarray:
+    doses = np.zeros(len(grid.start))
     real = np.flatnonzero(grid.length > 0)
-    for day in course.days:
+    for day in days:
         if day < grid.end[-1] - 1e-6:
-            step = real[np.argmin(np.abs(grid.start[real] - day))]
-            rate[step] += course.amount / grid.length[step]
-    return rate
+            doses[real[np.argmin(np.abs(grid.start[real] - day))]] += amount
+    return doses
 
 
-def _into_serum(given: np.ndarray, course: DoseCourse, therapy: Therapy, grid: Grid) -> np.ndarray:
+def _spread(rate: np.ndarray, doses: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return dose units per day in each step, a dose spread over the step that it starts."""
+    return rate + np.divide(doses, grid.length, out=np.zeros_like(doses), where=grid.length > 0)
+
+
+def _into_serum(
+    rate: np.ndarray, doses: np.ndarray, course: DoseCourse, therapy: Therapy, grid: Grid
+) -> np.ndarray:
     route = therapy.routes[course.route]
     if route.to == "central":
-        return given
-    rate = route.absorption_rate or therapy.pk["absorption_rate"]
-    return _absorbed(given, rate.value, grid)
+        return _spread(rate, doses, grid)
+    absorption = route.absorption_rate or therapy.pk["absorption_rate"]
+    return _absorbed(rate, doses, absorption.value, grid)
 
 
-def _absorbed(given: np.ndarray, rate: float, grid: Grid) -> np.ndarray:
-    """Mean flux out of a depot in each step, exactly: `A' = given - rate A`."""
+def _absorbed(given: np.ndarray, doses: np.ndarray, rate: float, grid: Grid) -> np.ndarray:
+    """Mean flux out of a depot in each step, exactly: `A' = given - rate A`, doses as jumps."""
     flux = np.zeros_like(given)
     depot = 0.0
     for step, length in enumerate(grid.length):
         if length > 0:
+            depot += doses[step]
             kept = np.exp(-rate * length)
             after = depot * kept + given[step] * (1.0 - kept) / rate
             flux[step] = given[step] + (depot - after) / length

@@ -20,8 +20,7 @@ from cohort.model.endocrine import hormones
 from cohort.model.observables.hormones import endogenous
 from cohort.model.person import Person, make_person
 from cohort.patients.population import Target, load_population
-from cohort.patients.randomness import id_words, stream_key, stream_normals, stream_uniforms
-from cohort.patients.randomness import tiles as cut_tiles
+from cohort.patients.randomness import id_words, stream_key, stream_normals, uniforms
 from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.sampling import sample
@@ -291,22 +290,17 @@ class StudySimulator:
 
     def _conduct(self, slots: np.ndarray) -> dict[str, np.ndarray]:
         """Draw who leaves when, and which share of her own doses she takes."""
-        key = jnp.asarray(stream_key(self._study.seed, "conduct"))
-        draws = []
-        for tile, used in cut_tiles(slots):
-            high, low = (jnp.asarray(word) for word in id_words(tile))
-            draws.append(np.asarray(stream_uniforms(key, high, low, 2))[:, :used])
-        uniforms = np.concatenate(draws, axis=1)
+        shares = np.asarray(uniforms(self._study.seed, "conduct", slots, 2))
         end = self._study.last_month
         stay = 1.0 - self._study.dropout.annual_rate
-        left = 12.0 * np.log(np.maximum(uniforms[0], 1e-12)) / np.log(stay) if stay < 1 else end
+        left = 12.0 * np.log(np.maximum(shares[0], 1e-12)) / np.log(stay) if stay < 1 else end
         adherence, taken = self._study.adherence, np.full(len(slots), self._study.adherence.mean)
         if adherence.sd > 0:
             from scipy.stats import beta
 
             spread = adherence.mean * (1 - adherence.mean) / adherence.sd**2 - 1
             shape = adherence.mean * spread, (1 - adherence.mean) * spread
-            taken = beta.ppf(uniforms[1].astype(np.float64), *shape)
+            taken = beta.ppf(shares[1].astype(np.float64), *shape)
         months = np.minimum(left, end) * np.ones(len(slots))
         return {"last_month": months.astype(np.float32), "adherence": taken}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -88,14 +90,29 @@ def test_a_file_size_limit_of_the_system_is_one_sentence(tmp_path: Path) -> None
     assert read_manifest(tmp_path / "run")["status"] == "failed"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_no_permission_is_one_sentence(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Give up the rights of root, who may write everywhere, for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
     try:
-        with pytest.raises(MachineFailure, match="no permission"):
-            run_study(make_spec(), out=tmp_path / "run", simulator_factory=FakeSimulator)
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(0)
+
+
+def test_no_permission_is_one_sentence() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        try:
+            with as_nobody(), pytest.raises(MachineFailure, match="no permission") as failure:
+                run_study(make_spec(), out=Path(folder) / "run", simulator_factory=FakeSimulator)
+        finally:
+            os.chmod(folder, 0o755)
+        assert failure.value.exit_code == 4
+        assert os.listdir(folder) == []
 
 
 def test_memory_that_gives_out_is_one_sentence(tmp_path: Path) -> None:

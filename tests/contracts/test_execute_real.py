@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -56,6 +58,18 @@ def test_a_person_does_not_depend_on_how_many_others_there_are(
     some = more.visits().query("patient_id < 100").reset_index(drop=True)
     for name, values in few.visits().items():
         np.testing.assert_array_equal(values, some[name], err_msg=str(name))
+
+
+def test_studies_of_other_lengths_share_what_is_compiled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cohort.run("freedom", out=tmp_path / "short", patients=10, config=SHORT)
+    longer = [*SHORT[1:], "visits.months=[0, 2, 4, 12, 20]"]
+    with jax.log_compiles():
+        cohort.run("freedom", out=tmp_path / "long", patients=10, config=longer)
+    compiled = {words for words in re.findall(r"Compiling jit\((\w+)\)", caplog.text)}
+    assert "report_arm" in compiled
+    assert not compiled & {"run_arm", "run_history"}
 
 
 def test_a_run_killed_five_times_ends_as_an_unbroken_one(

@@ -284,3 +284,10 @@ def test_signed_numbers(value: float, words: str) -> None:
 )
 def test_counts_for_people(value: float | None, words: str) -> None:
     assert facts.number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(2.99, "3"), (36.0, "36"), (0.25, "0.25"), (120.04, "120"), (1.5, "1.5")]
+)
+def test_digitised_months_are_told_as_the_visit(value: float, words: str) -> None:
+    assert facts.month(value) == words

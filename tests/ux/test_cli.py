@@ -178,6 +178,10 @@ def test_run_of_a_replica_ends_in_its_table(cohort: Run, pretended: Path) -> Non
     assert (code, err) == (0, "")
     assert re.search(r"denosumab\s+BMD LS\s+36\s+baseline\s+\+9\.4\s+\+\d\.\d", out)
     assert f"report: {folder / 'report.html'}" in out
+    sentence = "population.baseline.age: published mean 99, reached 80."
+    assert f"note: {sentence}" in out
+    assert sentence in (folder / "report.html").read_text()
+    assert json.loads((folder / "manifest.json").read_text())["notes"] == [sentence]
     for name in ("manifest.json", "patients.parquet", "summary.parquet", "report.html"):
         assert (folder / name).is_file(), name
 

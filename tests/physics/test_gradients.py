@@ -1,0 +1,80 @@
+"""Derivatives by JAX against finite differences, forwards and backwards, through a short trial."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from worlds import BONE, MARKERS, NODES, make_arm, typical_effects, values
+
+from cohort.model.person import make_person
+from cohort.solve.exposures import add_drug_parameters, drug_numbers
+from cohort.solve.history import live
+from cohort.solve.trial import treat
+
+REGIMENS = (
+    ("denosumab", "60 mg sc once"),
+    ("teriparatide", "20 ug sc daily from 0 to 1"),
+    ("zoledronate", "5 mg iv once from 1"),
+    ("estradiol", "1 mg oral daily from 0 to 1"),
+    ("romosozumab", "210 mg sc once from 1"),
+)
+VARIED = ("kC", "gam", "wM", "KD", "rT", "bE", "kQ", "Emax", "Ezol", "dPTH", "tolp", "delt", "qC")
+
+
+@cache
+def outcome() -> Any:
+    """Log outputs at two months as a function of log parameters: history and trial."""
+    arm = make_arm(REGIMENS, [0, 1, 2], pad=32)
+    draw = np.random.default_rng(2)
+    noise = jnp.asarray(draw.normal(0.0, 0.1, (NODES, 2, 1)))
+
+    def of(logs: dict[str, Any]) -> Any:
+        changed = values() | {name: jnp.exp(value) for name, value in logs.items()}
+        numbers = drug_numbers(arm.drugs, changed)
+        person = make_person(changed, typical_effects(), jnp.full(1, 50.0))
+        person = add_drug_parameters(person, numbers)
+        age = jnp.full(1, 62.0)
+        state = live(person, age, noise, len(numbers.release))
+        seen, _ = treat(state, person, age, noise, arm.steps, numbers, arm.visits)
+        return jnp.stack([jnp.log(seen[name][-1, 0]) for name in (*BONE, *MARKERS)])
+
+    return of
+
+
+def start() -> dict[str, Any]:
+    return {name: jnp.log(values()[name]) for name in VARIED}
+
+
+def test_forward_derivatives_match_finite_differences() -> None:
+    of = outcome()
+    jacobian = jax.jit(jax.jacfwd(of))(start())
+    run = jax.jit(of)
+    width = 1e-5
+    for name in VARIED:
+        high, low = (run(start() | {name: start()[name] + s * width}) for s in (1, -1))
+        slope = np.asarray(high - low) / (2 * width)
+        size = np.abs(slope).max()
+        np.testing.assert_allclose(
+            jacobian[name], slope, rtol=1e-5, atol=1e-5 * size + 1e-9, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("outcome_index", [0, 3])
+def test_reverse_mode_agrees_with_forward_mode(outcome_index: int) -> None:
+    of = outcome()
+    forward = jax.jit(jax.jacfwd(lambda logs: of(logs)[outcome_index]))(start())
+    backward = jax.jit(jax.grad(lambda logs: of(logs)[outcome_index]))(start())
+    for name in VARIED:
+        np.testing.assert_allclose(backward[name], forward[name], rtol=1e-8, atol=1e-12)
+
+
+def test_every_varied_parameter_matters() -> None:
+    """A derivative that is zero throughout would pass the comparisons without saying anything."""
+    jacobian = jax.jit(jax.jacfwd(outcome()))(start())
+    for name in VARIED:
+        assert np.abs(jacobian[name]).max() > 1e-6, name
