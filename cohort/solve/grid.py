@@ -14,7 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 # Days of the steps that follow a change of treatment, and those that follow a repeated dose.
-AFTER_CHANGE = (0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0, 3.0, 3.5)
+AFTER_CHANGE = (
+    *(0.25,) * 2,
+    *(0.5,) * 6,
+    *(0.75,) * 6,
+    *(1.0,) * 8,
+    *(1.5,) * 5,
+    *(2.0,) * 4,
+    *(2.5, 2.5, 3.0),
+)
 AFTER_REPEAT = (0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0)
 CEILING = 3.5
 

@@ -3,7 +3,7 @@
 She starts at the steady state of her own parameters at 35 (or at entry, if younger: nothing ages
 before) and lives her own menopause and ageing. The years until `NOISY_YEARS` before the start pass
 in `EARLY` steps. Through the rest runs the slow noise that makes persons differ from their own
-mean, in steps of about a fortnight, since bone keeps what they leave, and shorter ones at the end,
+mean, in steps of eleven days, since bone keeps what they leave, and shorter ones at the end,
 since markers at entry must be as exact as in the trial that follows.
 """
 
@@ -21,12 +21,12 @@ from cohort.model.remodeling import Noise
 from cohort.model.steady_state import steady_state
 from cohort.solve.step import step
 
-EARLY = 64
+EARLY = 96
 NOISY_YEARS = 6.0
 NODES_PER_YEAR = 4  # nodes of the slow noise
 LATE_NODES = int(NOISY_YEARS * NODES_PER_YEAR)
 # Steps in the quarter of a year that follows each node of the noisy years.
-LATE_STEPS = (6,) * 22 + (10, 12)
+LATE_STEPS = (8,) * 22 + (12,) * 2
 DAYS_PER_YEAR = 365.25
 
 

@@ -49,6 +49,8 @@ RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
 # Lengths are rounded up to these, and the surplus is neither computed nor reported: studies differ
 # in length more than in what is compiled, and compiling takes seconds.
 STEPS, VISITS, NODES = 2048, 32, 128
+# Draws take time, so that their numbers are rounded up less.
+DRAWN_VISITS, DRAWN_NODES = 4, 64
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
@@ -168,7 +170,7 @@ class StudySimulator:
         self._numbers = drug_numbers(plan.drugs, self._values)
         self._first_day = real(grid.start[0])
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
-        self._nodes = noise_nodes(grid.start[0], grid.end[-1])
+        self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
         shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit))
         self._steps = {
             arm: jax.tree.map(_lengthened, Steps(*shared, self._rows(forcing)))
@@ -370,8 +372,8 @@ class StudySimulator:
         )
 
     def _told(self, seen: State, tile: Mapping) -> State:
-        months = len(self._plan.months)
-        return report_arm(seen, self._values, tile, self._reports, months, self._columns)
+        visits = room(len(self._plan.months), DRAWN_VISITS)
+        return report_arm(seen, self._values, tile, self._reports, visits, self._columns)
 
     def _fill(self, sampled: Sampled, extra: Mapping, first: int, results: Mapping) -> None:
         """Compute one tile and put its rows into the block's results."""
@@ -382,7 +384,7 @@ class StudySimulator:
         for arm, (columns, bad_day) in results.items():
             seen, day = self._treated(start, tile, noise, arm)
             for name, values in self._told(seen, tile).items():
-                columns[name][where] = np.asarray(values)[:used]
+                columns[name][where] = np.asarray(values)[:used, : columns[name].shape[1]]
             bad_day[where] = np.asarray(day)[:used]
 
     def _patients(self, sampled: Sampled, seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ from cohort.model.remodeling import Noise, signals
 from cohort.model.steady_state import steady_state
 from cohort.solve.step import step
 
-DAY = 0.25
+DAY: Any = 0.25
 SEASON = 720  # steps
 
 
@@ -26,9 +28,18 @@ def pooled(person: Person) -> Person:
 
 
 def drugs(denosumab=0.0, romosozumab=0.0, pth=0.0, estrogen=0.0, bisphosphonate=0.0) -> Exposure:
-    one = [np.float64(x) for x in (denosumab, romosozumab, pth, pth, estrogen)]
-    zero = np.float64(0.0)
-    return Exposure(*one, zero, zero, zero, (np.float64(bisphosphonate),))
+    zero: Any = np.float64(0.0)
+    return Exposure(
+        denosumab=zero + denosumab,
+        romosozumab=zero + romosozumab,
+        pth_anabolic=zero + pth,
+        pth_catabolic=zero + pth,
+        estrogen=zero + estrogen,
+        serm=zero,
+        progestin=zero,
+        calcium=zero,
+        bisphosphonate=(zero + bisphosphonate,),
+    )
 
 
 NOTHING = drugs()

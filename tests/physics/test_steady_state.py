@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from cohort.model.steady_state import steady_state
 from cohort.solve.step import step
 
 POOLS = 2
-TEN_YEARS = 3652.5
+TEN_YEARS: Any = 3652.5
 QUIET = Noise(jnp.zeros(()), jnp.zeros(()))
 EXTREMES = {
     "lnL_offset": 1.2,

@@ -49,13 +49,12 @@ def errors() -> dict[str, float]:
     """Root mean square error over the scored calibration rows of all replicas."""
     predictions = [
         p
-        for p in cohort.compare(patients=256).predictions
+        for p in cohort.compare(patients=512).predictions
         if p.kind == "scored" and p.row.split == "calibration"
     ]
     return {e.group: e.rmse for e in errors_by_quantity(predictions)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("site", ["LS", "TH", "FN"])
 def test_arms_of_all_replicas(errors: dict[str, float], site: str) -> None:
     assert errors[site] <= 1.2

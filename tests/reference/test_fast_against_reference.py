@@ -15,7 +15,7 @@ from regimens import NAMED, WITHIN_DAY, random_regimens
 from cohort.solve.reference import Reference
 from cohort.trial.schema import Study
 
-BUDGET = dict.fromkeys(BONE, 0.05) | dict.fromkeys(MARKERS, 1.0)
+BUDGET: dict[str, float] = dict.fromkeys(BONE, 0.05) | dict.fromkeys(MARKERS, 1.0)
 MONTHS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 30)
 
 FEW = {f"random_{seed}": random_regimens(seed) for seed in range(6)}
