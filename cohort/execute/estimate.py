@@ -19,7 +19,7 @@ _KEY_BYTES = 16
 _BASE_MEMORY = 700e6
 _PATIENT_COLUMNS = 40
 _WAITING_PARTS = 3
-DEFAULT_SPEED = 15_000.0
+DEFAULT_SPEED = 30_000.0
 """Patient-years a second assumed where nothing was measured: two ordinary CPU cores."""
 
 

@@ -110,9 +110,9 @@ def test_exposure_moves_the_effect(effect: str) -> None:
     therapy, outcome, sign = EXPOSING[effect]
     visit = 1 if therapy in ("teriparatide", "alendronate", "estradiol") else 3
     regimen = [(therapy, EACH[therapy])]
-    low, high = (follow(regimen, MONTHS, **{effect: size}) for size in (0.5, 2.0))
+    low, high = (follow(regimen, MONTHS, None, **{effect: size}) for size in (0.5, 2.0))
     assert sign * (high[outcome][visit] - low[outcome][visit]) > 0
-    untouched = [follow((), MONTHS, **{effect: size}) for size in (0.5, 2.0)]
+    untouched = [follow((), MONTHS, None, **{effect: size}) for size in (0.5, 2.0)]
     for name in OUTCOMES:
         np.testing.assert_array_equal(untouched[0][name], untouched[1][name])
 

@@ -17,8 +17,8 @@ from cohort.trial.schema import Study
 from cohort.trial.study import arm_courses, parse_study
 from cohort.units import DAYS_PER_MONTH
 
-BONE = ("bmd_lumbar_spine", "bmd_total_hip", "bmd_femoral_neck")
-MARKERS = ("ctx", "p1np", "bsap")
+BONE: tuple[str, ...] = ("bmd_lumbar_spine", "bmd_total_hip", "bmd_femoral_neck")
+MARKERS: tuple[str, ...] = ("ctx", "p1np", "bsap")
 
 Regimens = Sequence[tuple[str, str]]  # therapy and sentence
 

@@ -15,10 +15,10 @@ from regimens import NAMED, WITHIN_DAY, random_regimens
 from cohort.solve.reference import Reference
 from cohort.trial.schema import Study
 
-BUDGET: dict[str, float] = dict.fromkeys(BONE, 0.05) | dict.fromkeys(MARKERS, 1.0)
+BUDGET: dict[str, float] = {name: 0.05 for name in BONE} | {name: 1.0 for name in MARKERS}
 MONTHS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 30)
 
-FEW = {f"random_{seed}": random_regimens(seed) for seed in range(6)}
+FEW = {f"random_{seed}": random_regimens(seed) for seed in range(4)}
 MANY = {f"sweep_{seed}": random_regimens(seed) for seed in range(100, 140)}
 
 
