@@ -22,6 +22,7 @@ from calibration.cohorts import predict
 from calibration.problem import Problem, flat, from_scale, to_scale, typical_rows
 from cohort.model.parameters import PARAMETERS
 
+say = partial(print, flush=True)  # a job's progress is read while it runs
 HUBER = 2.5  # standard errors beyond which a residual counts linearly
 
 
@@ -50,7 +51,7 @@ def fit(
     rounds: int = 2,
     patients: int = 256,
     steps: int = 10,
-    report: Callable[[str], None] = partial(print, flush=True),
+    report: Callable[[str], None] = say,
 ) -> Fit:
     """Fit parameters to the problem's targets.
 
