@@ -62,7 +62,14 @@ def test_residuals_square_to_the_pseudo_huber_loss():
 def test_markers_compare_as_ratios_and_bmd_as_differences(x64):
     from calibration.problem import Reading, combine
 
-    reading = Reading(*(np.zeros((2, 2), int),) * 2, np.ones(2, bool), np.array([0.0, 1.0]), None)
+    nowhere = np.zeros((2, 2), int)
+    reading = Reading(
+        visit=nowhere,
+        since=nowhere,
+        compared=np.ones(2, bool),
+        marker=np.array([0.0, 1.0]),
+        median=np.zeros(2, bool),
+    )
     found = combine(np.array([5.0, -50.0]), np.array([-1.0, -20.0]), reading)
     np.testing.assert_allclose(found, [6.0, 100 * (0.5 / 0.8 - 1)])
 
