@@ -108,17 +108,18 @@ def _remove_if_empty(out: Path) -> None:
 
 def _refuse_others(spec: RunSpec, layout: Layout) -> None:
     """Raise unless the folder is free, or holds this very run."""
+    # Listed before the manifest is looked for: another shard may be about to write it.
+    names = [p.name for p in layout.root.iterdir()] if layout.root.is_dir() else []
+    strange = sorted(name for name in names if not name.startswith("."))
     if layout.manifest.exists():
         manifest = read_manifest(layout.root)
         if manifest.get("hash") != spec.hash:
             raise BadInput(_difference(spec, layout.root, manifest))
-    elif layout.root.is_dir():
-        strange = sorted(p.name for p in layout.root.iterdir() if not p.name.startswith("."))
-        if strange:
-            raise BadInput(
-                f"{layout.root} is not empty and holds no run (found '{strange[0]}'); "
-                "choose another --out, or use --overwrite."
-            )
+    elif strange:
+        raise BadInput(
+            f"{layout.root} is not empty and holds no run (found '{strange[0]}'); "
+            "choose another --out, or use --overwrite."
+        )
 
 
 def _difference(spec: RunSpec, root: Path, manifest: dict) -> str:

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -163,7 +164,7 @@ def test_a_shard_must_be_one_of_n(text: str) -> None:
 
 def test_two_shards_write_one_folder_at_once(tmp_path: Path) -> None:
     out, spec = tmp_path / "run", make_spec(persons=PERSONS)
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     class Meeting(FakeSimulator):
         def compile(self) -> None:
@@ -182,6 +183,28 @@ def test_two_shards_write_one_folder_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     finish(out)
+    assert digests(out) == unbroken("paired")
+
+
+def test_a_shard_may_begin_while_another_writes_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, waiting, out = make_spec(persons=PERSONS), tmp_path / "manifest.json", tmp_path / "run"
+    run_study(spec, out=out, simulator_factory=FakeSimulator, shard=Shard(1, 2))
+    (out / "manifest.json").rename(waiting)
+    for folder in ("visits", ".parts"):
+        (out / folder).rename(tmp_path / folder)
+    listed = Path.iterdir
+
+    def written_meanwhile(folder: Path) -> Iterator[Path]:
+        if folder == out and waiting.exists():
+            for name in ("manifest.json", "visits", ".parts"):
+                (tmp_path / name).rename(out / name)
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", written_meanwhile)
+    run_study(spec, out=out, simulator_factory=FakeSimulator, shard=Shard(2, 2))
+    assert finish(out).status == "done"
     assert digests(out) == unbroken("paired")
 
 
