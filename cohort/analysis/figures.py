@@ -187,7 +187,7 @@ def _keep_means_readable(
         return
     low, high = min(core.min(), 0.0), max(core.max(), 0.0)
     room = max(high - low, 1.0)
-    low, high = max(wide.min(), low - 0.45 * room), min(wide.max(), high + 0.45 * room)
+    low, high = max(wide.min(), low - 0.8 * room), min(wide.max(), high + 0.8 * room)
     low, high = min(low, core.min(), 0.0), max(high, core.max(), 0.0)
     axes.set_ylim(low - 0.04 * room, high + 0.04 * room)
 
