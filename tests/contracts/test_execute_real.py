@@ -105,13 +105,22 @@ def manifest_is_newer(out: Path, than: int) -> bool:
         return False
 
 
+# A process started in the background inherits that Ctrl-C is ignored; a user's terminal does not.
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cohort.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_ctrl_c_is_130_and_the_same_command_goes_on(
     tmp_path: Path, unbroken: tuple[dict[str, str], float]
 ) -> None:
     out = tmp_path / "run"
     config = [word for text in SHORT for word in ("--config", text)]
     words = ["run", "freedom", "--patients", str(PERSONS), "--out", str(out), *config]
-    command = [sys.executable, "-m", "cohort", *words]
+    command = [sys.executable, "-c", LISTENING, *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not manifest_is_newer(out, 0):
         time.sleep(0.01)
