@@ -63,6 +63,7 @@ def test_a_person_does_not_depend_on_how_many_others_there_are(
 def test_studies_of_other_lengths_share_what_is_compiled(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    jax.clear_caches()  # whatever other tests have compiled in this process
     cohort.run("freedom", out=tmp_path / "short", patients=10, config=SHORT)
     longer = [*SHORT[1:], "visits.months=[0, 2, 4, 12, 20]"]
     with jax.log_compiles():
