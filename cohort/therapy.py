@@ -7,9 +7,7 @@ only which numbers each of them needs, so that a listing of therapies costs no c
 
 from __future__ import annotations
 
-import math
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,24 +15,57 @@ from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
 from cohort.resources import bundled
-
-CHECKS = ("checked", "unchecked", "approximate", "model")
-"""How far a number was checked: read in its source, recalled, rounded, or a model constant."""
+from cohort.toml_reader import CHECKS as CHECKS
+from cohort.toml_reader import TomlReader, read_toml
 
 EVIDENCE = ("trial", "marker", "extrapolated")
 """What stands behind the effect on bone: BMD in trials, markers only, or neither."""
 
 ROUTE_SYNONYMS = {
     "po": "oral",
+    "orally": "oral",
     "by mouth": "oral",
     "subcutaneous": "sc",
     "subcutaneously": "sc",
+    "intramuscular": "im",
+    "intramuscularly": "im",
     "intravenous": "iv",
     "intravenously": "iv",
     "infusion": "iv",
     "patch": "transdermal",
     "pellet": "implant",
+    "pellets": "implant",
+    "nasal": "intranasal",
+    "nasally": "intranasal",
 }
+"""Other words for a route. A gel is a route of its own: its dose is what is applied to the skin,
+while the dose of a patch is what it delivers."""
+
+LEVELS = {
+    "estrogen": "estrogen reaching bone; 1 = conjugated estrogens 0.625 mg, oral estradiol 1 mg or "
+    "a patch of 50 ug a day",
+    "oral_estrogen": "the part of `estrogen` that passes the liver first, in its unit",
+    "estradiol_assay": "the part of `estrogen` that an estradiol assay sees, in its unit",
+    "serm": "selective estrogen receptor modulator; 1 = raloxifene 60 mg daily",
+    "progestin": "synthetic or natural progestin; 1 = medroxyprogesterone acetate 2.5 mg daily",
+    "progesterone": "serum progesterone; 1 = 1 ng/mL",
+    "calcium_vitamin_d": "calcium and vitamin D; 1 = given daily",
+    "testosterone": "testosterone added to blood; 1 = a healthy young man's own, about 5 mg a day",
+    "aromatase_inhibitor": "aromatase inhibitor in blood; 1 = its label dose",
+    "aromatase_inhibition_women": "share of aromatisation that the inhibitor's label dose blocks "
+    "in women",
+    "aromatase_inhibition_men": "the same in men",
+    "gnrh_suppression": "GnRH agonist or antagonist in blood; 1 = its label dose",
+    "gnrh_pulses": "gonadorelin in pulses; 1 = replaces the hypothalamus in full",
+    "growth_hormone": "1 = daily secretion of a healthy 35-year-old, as somatropin 0.5 mg sc",
+    "ghrh_pulses": "relative increase of the size of growth hormone pulses",
+    "ghrh_tonic": "relative increase of growth hormone secretion, between pulses as well",
+    "ghrelin": "relative increase of growth hormone secretion by the ghrelin receptor",
+    "igf1": "IGF-1 added to blood; 1 = mean of a healthy 35-year-old",
+    "glucocorticoid": "glucocorticoid; 1 = prednisolone or prednisone 10 mg daily",
+    "parathyroid_suppression": "share of an excess of PTH that is removed",
+}
+"""The levels that a therapy of the action `levels` can raise, with what 1 means."""
 
 _ANTIBODY = {
     "absorption_rate": "1/day",
@@ -43,7 +74,7 @@ _ANTIBODY = {
     "saturable_rate": "ug/mL/day",
     "saturable_constant": "ug/mL",
 }
-_LEVEL = {"absorption_rate": "1/day", "elimination_rate": "1/day"}
+_LINEAR = {"absorption_rate": "1/day", "elimination_rate": "1/day"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +85,13 @@ class Action:
         pk: the unit of each pharmacokinetic number that the action reads.
         parameters: roles that name parameters of the model.
         compartments: where a route of this action may deliver.
+        levels: whether the therapy says which of `LEVELS` it raises.
     """
 
     pk: Mapping[str, str]
     parameters: tuple[str, ...] = ()
     compartments: tuple[str, ...] = ("depot", "central")
+    levels: bool = False
 
 
 ACTIONS: dict[str, Action] = {
@@ -71,10 +104,7 @@ ACTIONS: dict[str, Action] = {
         {"absorption_half_life": "h", "elimination_half_life": "h", "half_effect_dose": "*"},
         ("anabolic_ratio", "catabolic_ratio"),
     ),
-    "estrogen": Action(_LEVEL),
-    "serm": Action(_LEVEL),
-    "progestin": Action(_LEVEL),
-    "calcium_vitamin_d": Action(_LEVEL),
+    "levels": Action(_LINEAR, levels=True),
 }
 """The mechanisms by name; the unit `*` stands for the therapy's own dose unit."""
 
@@ -97,6 +127,7 @@ class RouteSpec:
         to: `depot`, `central`, or `bone` for a bisphosphonate.
         fraction: systemic fraction, or potency relative to the usual route (see the action).
         absorption_rate: overrides the therapy's own where the form releases slowly.
+        clinic: whether it is given by others, so that a person's adherence does not scale it.
     """
 
     name: str
@@ -105,6 +136,23 @@ class RouteSpec:
     source: str
     check: str
     absorption_rate: PkValue | None = None
+    clinic: bool = False
+
+
+@dataclass(frozen=True)
+class LevelEffect:
+    """How far a therapy raises one of `LEVELS`.
+
+    Attributes:
+        amount: rise in the long run at the reference dose by a route of fraction 1, in the
+            level's unit.
+        routes: the routes that raise it; empty means every one.
+    """
+
+    amount: float
+    routes: tuple[str, ...]
+    source: str
+    check: str
 
 
 @dataclass(frozen=True)
@@ -125,6 +173,7 @@ class Therapy:
         reference_interval_days: days between label doses; amount / interval gives exposure 1.
         pk: pharmacokinetic numbers by name, those of `ACTIONS[action].pk`.
         parameters: role to name of a parameter of the model.
+        levels: what the action `levels` raises, by name.
     """
 
     name: str
@@ -142,6 +191,7 @@ class Therapy:
     routes: Mapping[str, RouteSpec]
     pk: Mapping[str, PkValue]
     parameters: Mapping[str, str]
+    levels: Mapping[str, LevelEffect]
     regimens: tuple[LabelledRegimen, ...]
     path: str
 
@@ -158,8 +208,7 @@ class Therapy:
         """
         if name is None:
             return self.routes[self.usual_route]
-        word = name.strip().lower()
-        word = ROUTE_SYNONYMS.get(word, word)
+        word = normal_route(name)
         if word not in self.routes:
             allowed = ", ".join(self.routes)
             raise BadInput(
@@ -172,6 +221,12 @@ class Therapy:
         """Return the absorption rate of a route, 1/day (its own, else the therapy's)."""
         own = self.route(route).absorption_rate
         return own.value if own else self.pk["absorption_rate"].value
+
+
+def normal_route(word: str) -> str:
+    """Return the therapy files' name of a route (`sc` for s.c., `oral` for by mouth)."""
+    plain = word.strip().lower().replace(".", "")
+    return ROUTE_SYNONYMS.get(plain, plain)
 
 
 @cache
@@ -205,25 +260,16 @@ def load_therapy(name_or_path: str | Path) -> Therapy:
 
 def _read(path: Path) -> Therapy:
     """Read one therapy file and check it whole."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is not valid TOML: {error}.") from error
-    return _Reader(path, table).therapy()
+    return _Reader(path, read_toml(path)).therapy()
 
 
 _TEXTS = ("name", "title", "drug_class", "target", "action", "evidence", "dose_unit", "usual_route")
-_KEYS = (*_TEXTS, "synonyms", "reference", "routes", "pk", "parameters", "regimens")
+_KEYS = (*_TEXTS, "synonyms", "reference", "routes", "pk", "parameters", "levels", "regimens")
+_ROUTE_KEYS = ("to", "fraction", "source", "check", "absorption_rate", "clinic")
 
 
-class _Reader:
+class _Reader(TomlReader):
     """Turns a TOML table into a `Therapy`, collecting every problem on the way."""
-
-    def __init__(self, path: Path, table: dict[str, Any]) -> None:
-        self.path, self.table = path, table
-        self.problems: list[str] = []
 
     def therapy(self) -> Therapy:
         """Return the therapy, or raise with the list of all problems."""
@@ -240,13 +286,14 @@ class _Reader:
             self.choice("usual_route", texts["usual_route"], routes)
         result = Therapy(
             **texts,
-            synonyms=self.synonyms(),
+            synonyms=tuple(word.lower() for word in self.words(table, "synonyms", "")),
             reference_amount=self.positive(reference, "amount", "reference."),
             reference_interval_days=self.positive(reference, "interval_days", "reference."),
             reference_source=self.text(reference, "source", "reference."),
             routes=routes,
-            pk=self.pk(action, texts["dose_unit"]),
+            pk=self.pk(action, texts["dose_unit"], routes.values()),
             parameters=self.parameters(action),
+            levels=self.levels(action, routes),
             regimens=self.regimens(),
             path=str(self.path),
         )
@@ -254,17 +301,10 @@ class _Reader:
             raise BadInput([f"{self.path.name}: {problem}" for problem in self.problems])
         return result
 
-    def synonyms(self) -> tuple[str, ...]:
-        found = self.table.get("synonyms", [])
-        if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-            self.problems.append("'synonyms' must be a list of words.")
-            return ()
-        return tuple(word.lower() for word in found)
-
     def route(self, name: str, action: Action | None) -> RouteSpec:
         where = f"routes.{name}."
         table = self.section(self.section(self.table, "routes", ""), name, "routes.")
-        self.only(table, ("to", "fraction", "source", "check", "absorption_rate"), where)
+        self.only(table, _ROUTE_KEYS, where)
         to = self.text(table, "to", where)
         if action:
             self.choice(f"{where}to", to, action.compartments)
@@ -278,17 +318,20 @@ class _Reader:
             source=self.text(table, "source", where),
             check=self.check(table, where),
             absorption_rate=rate,
+            clinic=self.flag(table, "clinic", where),
         )
 
-    def pk(self, action: Action | None, dose_unit: str) -> dict[str, PkValue]:
+    def pk(
+        self, action: Action | None, dose_unit: str, routes: Collection[RouteSpec]
+    ) -> dict[str, PkValue]:
         table = self.section(self.table, "pk", "")
         if action is None:
             return {}
-        self.only(table, action.pk, "pk.")
-        return {
-            key: self.pk_value(table, key, dose_unit if unit == "*" else unit, "pk.")
-            for key, unit in action.pk.items()
-        }
+        units = {key: dose_unit if unit == "*" else unit for key, unit in action.pk.items()}
+        if routes and all(route.to == "central" for route in routes):
+            units.pop("absorption_rate", None)
+        self.only(table, units, "pk.")
+        return {key: self.pk_value(table, key, unit, "pk.") for key, unit in units.items()}
 
     def pk_value(self, table: Mapping[str, Any], key: str, unit: str, where: str) -> PkValue:
         entry = self.section(table, key, where)
@@ -311,54 +354,39 @@ class _Reader:
         self.only(table, action.parameters, "parameters.")
         return {role: self.text(table, role, "parameters.") for role in action.parameters}
 
+    def levels(
+        self, action: Action | None, routes: Mapping[str, RouteSpec]
+    ) -> dict[str, LevelEffect]:
+        if action is None or not (action.levels or "levels" in self.table):
+            return {}
+        if not action.levels:
+            self.problems.append(
+                f"'levels' is only read with the action 'levels', not '{self.table['action']}'."
+            )
+            return {}
+        table = self.section(self.table, "levels", "")
+        self.only(table, LEVELS, "levels.")
+        return {name: self.level(name, routes) for name in table if name in LEVELS}
+
+    def level(self, name: str, routes: Mapping[str, RouteSpec]) -> LevelEffect:
+        where = f"levels.{name}."
+        table = self.section(self.table["levels"], name, "levels.")
+        self.only(table, ("amount", "routes", "source", "check"), where)
+        raised_by = self.words(table, "routes", where)
+        for route in raised_by:
+            self.choice(f"{where}routes", route, routes)
+        return LevelEffect(
+            amount=self.positive(table, "amount", where),
+            routes=raised_by,
+            source=self.text(table, "source", where),
+            check=self.check(table, where),
+        )
+
     def regimens(self) -> tuple[LabelledRegimen, ...]:
-        found = self.table.get("regimens", [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-            self.problems.append("'regimens' must be a list of [[regimens]] tables.")
-            return ()
         keys = ("name", "sentence", "source")
         result = []
-        for number, entry in enumerate(found, 1):
+        for number, entry in enumerate(self.tables("regimens"), 1):
             where = f"regimens[{number}]."
             self.only(entry, keys, where)
             result.append(LabelledRegimen(*(self.text(entry, key, where) for key in keys)))
         return tuple(result)
-
-    def only(self, table: Mapping[str, Any], allowed: Any, where: str) -> None:
-        """Note every key that nothing reads: most often it is misspelt."""
-        for key in table:
-            if key not in allowed:
-                near = did_you_mean(key, allowed)
-                self.problems.append(f"unknown key '{where}{key}'.{near}")
-
-    def section(self, table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-        found = table.get(key)
-        if not isinstance(found, dict) or not found:
-            self.problems.append(f"'{where}{key}' is missing or is not a table.")
-            return {}
-        return found
-
-    def text(self, table: Mapping[str, Any], key: str, where: str) -> str:
-        found = table.get(key)
-        if not isinstance(found, str) or not found.strip():
-            self.problems.append(f"'{where}{key}' is missing or is not text.")
-            return ""
-        return found
-
-    def positive(self, table: Mapping[str, Any], key: str, where: str) -> float:
-        found = table.get(key)
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            if math.isfinite(found) and found > 0:
-                return float(found)
-        self.problems.append(f"'{where}{key}' is {found!r}; it must be a positive number.")
-        return math.nan
-
-    def check(self, table: Mapping[str, Any], where: str) -> str:
-        found = self.text(table, "check", where)
-        self.choice(f"{where}check", found, CHECKS)
-        return found
-
-    def choice(self, key: str, found: str, allowed: Any) -> None:
-        if found and found not in allowed:
-            near = did_you_mean(found, allowed)
-            self.problems.append(f"'{key}' is '{found}'; allowed: {', '.join(allowed)}.{near}")

@@ -20,16 +20,33 @@ if TYPE_CHECKING:
 DAYS_PER_MONTH = 30.4375
 """Days in a month: a twelfth of a Julian year."""
 
-_DAYS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": DAYS_PER_MONTH, "year": 365.25}
-_SHORT = {"h": "hour", "hr": "hour", "d": "day", "wk": "week", "w": "week", "mo": "month"}
+_DAYS = {
+    "minute": 1 / 1440,
+    "hour": 1 / 24,
+    "day": 1.0,
+    "week": 7.0,
+    "month": DAYS_PER_MONTH,
+    "year": 365.25,
+}
+_SHORT = {
+    "min": "minute",
+    "h": "hour",
+    "hr": "hour",
+    "d": "day",
+    "wk": "week",
+    "w": "week",
+    "mo": "month",
+}
 _SHORT |= {"yr": "year", "y": "year"}
 _SAME = {"mcg": "ug", "iu": "IU", "doses": "dose", "miu": "mIU", "ml": "mL", "l": "L"}
+_SAME |= {"operations": "operation"}
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|inf|infinity|nan)"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})(?:\s+(\S+)|([^\s\d.].*?))?\s*", re.IGNORECASE)
 _EXAMPLES = {
     "[mass]": "a unit of mass such as mg, ug or g",
     "[length] ** 3": "a unit of volume such as mL or L",
     "[dose]": "dose",
+    "[operation]": "operation",
     "[activity]": "IU",
 }
 
@@ -57,6 +74,7 @@ def _registry() -> pint.UnitRegistry:
 
     registry = pint.UnitRegistry(on_redefinition="ignore")
     registry.define("dose = [dose]")
+    registry.define("operation = [operation]")
     registry.define("IU = [activity] = international_unit")
     registry.define("mIU = 0.001 * IU")
     return registry
@@ -111,7 +129,10 @@ def convert(value: float, unit: str, to_unit: str) -> float:
     if found == wanted:
         return value
     registry = _registry()
-    target = registry.parse_units(wanted)
+    try:
+        target = registry.parse_units(wanted)
+    except Exception as error:  # as below
+        raise BadInput(f"'{wanted}', the unit of the therapy's doses, is unknown.") from error
     kind = str(target.dimensionality)
     allowed = f"allowed is {_EXAMPLES.get(kind, f'a unit that converts to {wanted}')}"
     if found == "":

@@ -18,20 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.therapy import ROUTE_SYNONYMS, Therapy
+from cohort.therapy import ROUTE_SYNONYMS, Therapy, normal_route
 from cohort.units import DAYS_PER_MONTH, convert, parse_duration_days, tidy, time_unit_days
 
 MAX_DOSES = 100_000
 """More doses than this in one course is a slip of the pen: 270 years of daily doses."""
 
-_ROUTE_WORDS = {
-    "orally": "oral",
-    "im": "im",
-    "intramuscular": "im",
-    "gel": "transdermal",
-    "nasal": "intranasal",
-    **{word: route for word, route in ROUTE_SYNONYMS.items() if " " not in word},
-}
+_ROUTE_WORDS = {*ROUTE_SYNONYMS, *ROUTE_SYNONYMS.values(), "gel", "pump"}
 
 _COUNTS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 _ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
@@ -81,12 +74,6 @@ class DoseCourse:
     def end_day(self) -> float:
         """The day on which the last dose's interval is over."""
         return self.start_day + self.doses * self.interval_days
-
-
-def normal_route(word: str) -> str:
-    """Return the therapy files' name of a route (`sc` for subcutaneous, `oral` for po)."""
-    plain = word.strip().lower()
-    return _ROUTE_WORDS.get(plain.replace(".", ""), ROUTE_SYNONYMS.get(plain, plain))
 
 
 def parse_sentence(text: str, therapy: Therapy, *, until_day: float | None = None) -> DoseCourse:
@@ -152,7 +139,7 @@ def _route(rest: str, therapy: Therapy, problems: list[str]) -> tuple[str, str]:
         return route, after
     if not word or word in {"every", *_ADVERBS, *_COUNTS} or re.match(r"[\d.]+ times", rest):
         return therapy.usual_route, rest
-    if route in _ROUTE_WORDS.values() or _frequency(after, []) != (None, after):
+    if route in _ROUTE_WORDS or _frequency(after, []) != (None, after):
         problems.append(route_problem(word, therapy))
         return therapy.usual_route, after
     return therapy.usual_route, rest
