@@ -63,7 +63,7 @@ def _write(table: PopulationTable, path: Path) -> None:
         words = f"Individual value of {bare}, relative to the parameter set's"
         if bare == field.name:
             words = bare.replace("_", " ").capitalize()
-        unit = UNITS.get(field.name, "1")
+        unit = UNITS.get(field.name, "" if field.name == "sex" else "1")
         fields.append(field.with_metadata({"unit": unit, "description": words}))
     schema = pa.schema(fields)
     write_tables(path, schema, [whole.cast(schema)])

@@ -16,22 +16,25 @@ import numpy as np
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float32, Int32, UInt32
 
-from cohort.patients.population import (
+from cohort.model.endocrine.estrogen import FROM_TESTOSTERONE
+from cohort.model.endocrine.parathyroid import DEFICIENCY
+from cohort.model.observables.binding import total_testosterone
+from cohort.patients.covariates import (
     COVARIATES,
     DRIVEN,
     HORMONE_EFFECTS,
     HORMONES,
+    NORMALS,
     T_SCORES,
     EligibilityRule,
-    Population,
 )
+from cohort.patients.population import Population
 from cohort.patients.randomness import normals, patient_keys
-from cohort.patients.variability import Variability
-
-NORMALS = len(DRIVEN) + len(HORMONES)
-"""Normals of a candidate: one per driven covariate and hormone."""
+from cohort.patients.variability import Effect, Variability
 
 _SHAPES = ("normal", "lognormal", "uniform")
+_T_SCORES = slice(len(DRIVEN) - len(T_SCORES), len(DRIVEN))
+_ESTRADIOL, _FREE, _SHBG = map(HORMONES.index, ("estradiol", "testosterone_free", "shbg"))
 _KNOTS = 8
 _RULES = 24
 
@@ -48,15 +51,18 @@ class Spec(NamedTuple):
     """All numbers that make and judge a candidate, float32; see `make_spec`.
 
     Attributes:
-        factor: Cholesky factor of the driven covariates' correlations.
-        shift: added to each driven normal, to meet a trial's baseline.
-        scale: multiplies each driven normal first.
+        factor: Cholesky factor of the normals' correlations.
+        shift: added to each normal, to meet a trial's baseline.
+        scale: multiplies each normal first.
         shape: 0 normal, 1 log-normal, 2 uniform, for age, age at menopause and BMI.
         centre: their means (medians of log-normals).
         spread: their SDs.
         t_mean: expected T-score of each site by age.
         t_sd: its SD.
-        hormone: median of each hormone by years since menopause or age.
+        hormone: median of each hormone by age or years since menopause.
+        by_menopause: 1 where the latter counts.
+        condition: factor of the population's conditions on each hormone.
+        from_testosterone: share of estradiol that is made of testosterone.
         hormone_omega: SD of each hormone's logarithm.
         hormone_power: exponent of BMI in each hormone.
         hormone_slope: change of its logarithm per kg/m2.
@@ -76,6 +82,9 @@ class Spec(NamedTuple):
     t_mean: Ramps
     t_sd: Ramps
     hormone: Ramps
+    by_menopause: np.ndarray
+    condition: np.ndarray
+    from_testosterone: np.ndarray
     hormone_omega: np.ndarray
     hormone_power: np.ndarray
     hormone_slope: np.ndarray
@@ -90,8 +99,8 @@ class Judged(NamedTuple):
     """Candidates with their covariates and what became of them.
 
     Attributes:
-        z: normals of the driven covariates after correlation, scale and shift, then the hormones'.
-        values: covariates in the order of `COVARIATES`.
+        z: normals after correlation, scale and shift, in the order of `NORMALS`.
+        values: covariates in the order of `COVARIATES`; a man's age at menopause is 0 here.
         reason: index of the first reason that excludes the candidate, -1 where she is eligible.
     """
 
@@ -113,42 +122,66 @@ def make_spec(
         population: where candidates come from.
         variability: spread of the hormones.
         rules: every rule that a candidate must meet.
-        shift: of each driven normal.
-        scale: of each driven normal.
+        shift: of each normal.
+        scale: of each normal.
 
     Returns:
         The arrays, and the reasons in words that `Judged.reason` counts.
     """
-    simple = (population.age, population.age_at_menopause, population.bmi)
+    never = population.age_at_menopause is None
+    simple = (population.age, population.age_at_menopause or population.age, population.bmi)
+    there = np.array([1.0, 1.0 - never, 1.0])
     sites = [getattr(population, name) for name in T_SCORES]
-    effects = [variability[HORMONE_EFFECTS[name]] for name in HORMONES]
+    hormones = [getattr(population, name) for name in HORMONES]
+    effects = [_hormone_effect(name, population, variability) for name in HORMONES]
     reasons, member = _reasons(rules)
     spec = Spec(
-        factor=np.linalg.cholesky(population.correlation_matrix()),
+        factor=np.linalg.cholesky(normal_correlations(population)),
         shift=shift,
         scale=scale,
         shape=np.array([_SHAPES.index(d.shape) for d in simple], np.int32),
-        centre=np.array([d.mean for d in simple]),
-        spread=np.array([d.sd for d in simple]),
+        centre=there * [d.mean for d in simple],
+        spread=there * [d.sd for d in simple],
         t_mean=_ramps([(t.age, t.mean) for t in sites]),
         t_sd=_ramps([(t.age, t.sd) for t in sites]),
-        hormone=_ramps(
-            [
-                (population.estradiol.years_since_menopause, population.estradiol.median),
-                (population.pth.age, population.pth.median),
-                (population.igf1.age, population.igf1.median),
-            ]
-        ),
+        hormone=_ramps([(table.knots, table.median) for table in hormones]),
+        by_menopause=np.array([float(table.by_menopause) for table in hormones]),
+        condition=np.array([_condition_factor(name, population) for name in HORMONES]),
+        from_testosterone=np.array(FROM_TESTOSTERONE if population.sex == "male" else 0.0),
         hormone_omega=np.array([e.omega for e in effects]),
         hormone_power=np.array([e.bmi_power for e in effects]),
         hormone_slope=np.array([e.bmi_slope for e in effects]),
-        bmi_reference=np.array(variability.reference_bmi.value),
+        bmi_reference=np.array(variability.reference_bmi[population.sex]),
         rule_variable=_padded([COVARIATES.index(r.variable) for r in rules], np.int32),
         rule_min=_padded([-np.inf if r.min is None else r.min for r in rules]),
         rule_max=_padded([np.inf if r.max is None else r.max for r in rules]),
         member=member,
     )
     return jax.tree.map(_single, spec), reasons
+
+
+def normal_correlations(population: Population) -> np.ndarray:
+    """Return the correlations of all normals: those of the hormones are independent."""
+    matrix = np.eye(len(NORMALS))
+    matrix[: len(DRIVEN), : len(DRIVEN)] = population.correlation_matrix()
+    return matrix
+
+
+def _hormone_effect(hormone: str, population: Population, variability: Variability) -> Effect:
+    """Return the effect that spreads a hormone: in men, estradiol is aromatised."""
+    if hormone == "estradiol" and population.sex == "male":
+        return variability["aromatisation"]
+    return variability[HORMONE_EFFECTS[hormone]]
+
+
+def _condition_factor(hormone: str, population: Population) -> float:
+    """Return what the population's conditions do to a hormone's own secretion."""
+    has = {condition.name: condition.amount for condition in population.conditions}
+    if hormone == "pth":
+        raised = np.exp(DEFICIENCY * has.get("calcium_deficiency", 0.0))
+        return has.get("hyperparathyroidism", 1.0) * float(raised)
+    lowered = {"testosterone_free": "hypogonadism", "igf1": "growth_hormone_deficiency"}
+    return has.get(lowered.get(hormone, ""), 1.0)
 
 
 def _single(value: np.ndarray) -> np.ndarray:
@@ -208,7 +241,9 @@ def candidate_normals(
     attempt: UInt32[Array, " patient"],
 ) -> Float32[Array, "normal patient"]:
     """Return the normals of each slot's candidate number `attempt`."""
-    return normals(jax.vmap(jax.random.fold_in)(patient_keys(key, high, low), attempt), NORMALS)
+    return normals(
+        jax.vmap(jax.random.fold_in)(patient_keys(key, high, low), attempt), len(NORMALS)
+    )
 
 
 def judge(spec: Spec, raw: Float32[Array, "normal patient"]) -> Judged:
@@ -218,16 +253,25 @@ def judge(spec: Spec, raw: Float32[Array, "normal patient"]) -> Judged:
         spec: the study's numbers.
         raw: independent standard normals.
     """
-    driven = len(DRIVEN)
-    z = spec.scale[:, None] * mixed(spec.factor, raw[:driven]) + spec.shift[:, None]
+    z = mixed(spec.factor, raw) * spec.scale[:, None] + spec.shift[:, None]
     age, menopause, bmi = (_quantile(spec, i, z[i]) for i in range(3))
     ages = jnp.stack([age] * len(T_SCORES))
-    t_scores = _interpolate(spec.t_mean, ages) + _interpolate(spec.t_sd, ages) * z[3:]
+    t_scores = _interpolate(spec.t_mean, ages) + _interpolate(spec.t_sd, ages) * z[_T_SCORES]
     since = age - menopause
-    median = _interpolate(spec.hormone, jnp.stack([since, age, age]))
-    hormones = median * jnp.exp(_ln_hormone_effects(spec, raw[driven:], bmi))
-    values = jnp.concatenate([jnp.stack([age, menopause, bmi]), t_scores, since[None], hormones])
-    return Judged(jnp.concatenate([z, raw[driven:]]), values, _first_reason(spec, values))
+    hormones = _hormones(spec, age, since, bmi, z[len(DRIVEN) :])
+    simple = jnp.stack([age, menopause, bmi])
+    values = jnp.concatenate([simple, t_scores, since[None], hormones])
+    return Judged(z, values, _first_reason(spec, values))
+
+
+def _hormones(spec: Spec, age: Array, since: Array, bmi: Array, z: Array) -> Array:
+    """Return the hormones at entry and, last, total testosterone."""
+    clock = jnp.where(spec.by_menopause[:, None] > 0, since, age)
+    own = jnp.asarray(spec.condition)[:, None] * jnp.exp(_ln_hormone_effects(spec, z, bmi))
+    kept = 1.0 - spec.from_testosterone + spec.from_testosterone * own[_FREE]
+    levels = _interpolate(spec.hormone, clock) * own.at[_ESTRADIOL].multiply(kept)
+    total = total_testosterone(levels[_FREE], levels[_SHBG])
+    return jnp.concatenate([levels, total[None]])
 
 
 def mixed(

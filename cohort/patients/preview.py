@@ -17,8 +17,9 @@ class PopulationTable:
     """Sampled patients of a population.
 
     Attributes:
-        patients: a row per patient: `patient_id`, covariates, individual effects as `theta_<name>`;
-            `years_since_menopause` is empty before menopause.
+        patients: a row per patient: `patient_id`, `sex`, covariates, individual effects as
+            `theta_<name>`; `years_since_menopause` is empty before menopause and in men, like
+            `age_at_menopause`.
         rejected: candidates excluded, by reason.
         screened: candidates looked at.
     """
@@ -27,9 +28,20 @@ class PopulationTable:
     rejected: dict[str, int]
     screened: int
 
-    def summary(self) -> pd.DataFrame:
-        """Return mean, SD and percentiles of every column, a row each."""
-        values = self.patients.drop(columns="patient_id")
+    @property
+    def sexes(self) -> tuple[str, ...]:
+        """The sexes that there are, women first."""
+        return tuple(sorted(set(self.patients["sex"])))
+
+    def summary(self, sex: str | None = None) -> pd.DataFrame:
+        """Return mean, SD and percentiles of every column, a row each.
+
+        Args:
+            sex: `female` or `male` where only these are asked for.
+        """
+        values = self.patients.drop(columns=["patient_id", "sex"])
+        if sex is not None:
+            values = values[self.patients["sex"] == sex]
         table = values.describe(percentiles=[0.05, 0.25, 0.5, 0.75, 0.95]).T
         return table.drop(columns=["min", "max"]).rename(columns={"std": "sd", "50%": "median"})
 
@@ -53,9 +65,10 @@ def population_table(name: str | Path, n: int = 2000, seed: int = 0) -> Populati
     from cohort.patients.sampling import sample  # brings in JAX: after the input was checked
 
     drawn = sample(population, variability, None, (), seed, np.arange(n))
-    columns = {"patient_id": drawn.ids}
-    columns |= {name: np.asarray(drawn.covariates[name]) for name in COVARIATES}
-    columns |= {f"theta_{name}": np.asarray(drawn.eta[name]) for name in EFFECTS}
+    sex = np.where(drawn.covariates["male"] > 0, "male", "female")
+    columns = {"patient_id": drawn.ids, "sex": sex}
+    columns |= {name: drawn.covariates[name] for name in COVARIATES}
+    columns |= {f"theta_{name}": drawn.eta[name] for name in EFFECTS}
     since = columns["years_since_menopause"]
     columns["years_since_menopause"] = np.where(since >= 0, since, np.nan)
     return PopulationTable(pd.DataFrame(columns), dict(drawn.rejected), drawn.screened)

@@ -2,7 +2,8 @@
 
 Eligibility cuts the distribution, so moving it by (published mean - population mean) would miss.
 The shifts `m` and scales `s` of the driven normals `z` are fitted on a fixed set of Sobol points,
-which knows nothing of the seed, so that the moments of the eligible come out as published. Their
+which knows nothing of the seed, so that the moments of the eligible come out as published. Each
+stratum of a mixed population is moved to the whole baseline, as far as it concerns its sex. Their
 derivatives need no differencing: for any statistic `g` of the eligible,
 
     d E[g] / d theta = Cov[g, score],  score = S^-1 (z - m) for m, z' score - 1 for ln s
@@ -24,15 +25,17 @@ import numpy as np
 from scipy.stats import norm, qmc
 
 from cohort.errors import BadInput
-from cohort.patients.candidates import NORMALS, Spec, judge, make_spec
-from cohort.patients.population import (
+from cohort.patients.candidates import Spec, judge, make_spec, normal_correlations
+from cohort.patients.covariates import (
     COVARIATES,
-    DRIVEN,
+    NORMALS,
     T_SCORES,
     EligibilityRule,
-    Population,
     Target,
+    can_be_moved,
+    has,
 )
+from cohort.patients.population import MixedPopulation, Population, recruitment_problems
 from cohort.patients.variability import Variability
 from cohort.tile import TILE
 
@@ -42,8 +45,7 @@ _LEAST_ACCEPTED = 1e-3
 _SD_WEIGHT = 0.3
 _PULL = 0.02
 
-TARGETS = ("age", "years_since_menopause", "bmi", *T_SCORES)
-"""Covariates whose published baseline a population can be moved to."""
+_DRIVERS = {"years_since_menopause": "age_at_menopause", "testosterone": "testosterone_free"}
 
 _JUDGE = jax.jit(judge)
 
@@ -62,16 +64,20 @@ class Rule:
 
 @dataclass(frozen=True)
 class Recruitment:
-    """A population made ready for a study.
+    """A population of one sex made ready for a study.
 
     Attributes:
+        population: who is recruited.
+        share: of the participants who come from it.
         spec: numbers of the compiled candidate.
         reasons: reasons for exclusion, in the order of `Judged.reason`.
         acceptance: share of candidates who are eligible.
-        achieved: mean and SD of every covariate among the eligible.
+        achieved: mean and SD of every covariate of this sex among the eligible.
         missed: sentences about published baselines that eligibility does not allow.
     """
 
+    population: Population
+    share: float
     spec: Spec
     reasons: tuple[str, ...]
     acceptance: float
@@ -80,11 +86,11 @@ class Recruitment:
 
 
 def recruit(
-    population: Population,
+    population: Population | MixedPopulation,
     variability: Variability,
     baseline: Mapping[str, Target] | None,
     rules: Sequence[EligibilityRule],
-) -> Recruitment:
+) -> tuple[Recruitment, ...]:
     """Move a population to a trial's baseline; the answer depends on the study only, and is kept.
 
     Args:
@@ -93,43 +99,49 @@ def recruit(
         baseline: published mean (and SD) by covariate, of `TARGETS`.
         rules: the study's eligibility.
 
+    Returns:
+        Every stratum made ready; a population that is not mixed is the only one.
+
     Raises:
-        BadInput: a covariate is unknown, or fewer than one in a thousand candidates is eligible.
+        BadInput: a covariate is unknown or nobody here has it, or fewer than one in a thousand
+            candidates is eligible.
     """
     targets = tuple((k, float(t.mean), t.sd) for k, t in sorted((baseline or {}).items()))
     plain = tuple(Rule(r.variable, r.min, r.max, r.any_of) for r in rules)
-    wrong = [
-        f"population.baseline: '{k}' cannot be moved; allowed are {', '.join(TARGETS)}."
-        for k, _, _ in targets
-        if k not in TARGETS
-    ]
-    wrong += [
-        f"eligibility: '{r.variable}' is not a covariate; allowed are {', '.join(COVARIATES)}."
-        for r in plain
-        if r.variable not in COVARIATES
-    ]
+    wrong = recruitment_problems(
+        population, [k for k, _, _ in targets], [r.variable for r in rules]
+    )
     if wrong:
         raise BadInput(wrong)
-    return _recruit(population, variability, targets, plain)
+    ready = []
+    for stratum in population.strata:
+        sex = stratum.population.sex
+        own_targets = tuple(target for target in targets if can_be_moved(sex, target[0]))
+        own_rules = tuple(rule for rule in plain if has(sex, rule.variable))
+        members = stratum.population
+        ready.append(_recruit(members, stratum.share, variability, own_targets, own_rules))
+    return tuple(ready)
 
 
 @lru_cache(maxsize=128)
 def _recruit(
     population: Population,
+    share: float,
     variability: Variability,
     targets: tuple[tuple[str, float, float | None], ...],
     rules: tuple[Rule, ...],
 ) -> Recruitment:
     screening = population.screening(rules, [name for name, _, _ in targets])
-    shift, scale = np.zeros(len(DRIVEN)), np.ones(len(DRIVEN))
+    shift, scale = np.zeros(len(NORMALS)), np.ones(len(NORMALS))
     spec, reasons = make_spec(population, variability, screening, shift, scale)
     best = _Pilot(spec)
     if targets:
-        best = _Fit(spec, population.correlation_matrix(), targets).best()
+        best = _Fit(spec, normal_correlations(population), targets).best()
     if best.acceptance < _LEAST_ACCEPTED:
         raise BadInput(_nobody(population, reasons, best))
-    achieved = {name: best.moments(name) for name in COVARIATES}
-    return Recruitment(best.spec, reasons, best.acceptance, achieved, _missed(best, targets))
+    achieved = {name: best.moments(name) for name in COVARIATES if has(population.sex, name)}
+    missed = _missed(best, targets, f" of population '{population.name}'" if share < 1 else "")
+    return Recruitment(population, share, best.spec, reasons, best.acceptance, achieved, missed)
 
 
 class _Pilot:
@@ -208,7 +220,7 @@ class _Fit:
     def pilot(self, theta: np.ndarray, everybody: bool = False) -> _Pilot:
         """Return the candidates under `theta`; all of them chosen if asked for."""
         given = self.follow.shape[1]
-        scale = np.ones(len(DRIVEN))
+        scale = np.ones(len(NORMALS))
         scale[self.scaled] = np.exp(theta[given:])
         shift = self.follow @ theta[:given]
         spec = self.spec._replace(shift=shift.astype(np.float32), scale=scale.astype(np.float32))
@@ -234,7 +246,7 @@ class _Fit:
     def slope(self, pilot: _Pilot) -> np.ndarray:
         """Derivatives of `residual`, from covariances with the score."""
         scale = pilot.spec.scale.astype(np.float64)
-        from_centre = pilot.z[: len(DRIVEN), pilot.chosen] - pilot.spec.shift[:, None]
+        from_centre = pilot.z[:, pilot.chosen] - pilot.spec.shift[:, None]
         inverse = np.linalg.inv(self.correlation * np.outer(scale, scale))
         score = np.einsum("ij,jn->in", inverse, from_centre)
         by_scale = score[self.scaled] * from_centre[self.scaled]
@@ -255,15 +267,15 @@ def _total(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _driver(name: str) -> int:
-    """Index of the normal that moves a covariate; age at menopause moves the years since it."""
-    return DRIVEN.index("age_at_menopause" if name == "years_since_menopause" else name)
+    """Index of the normal that moves a covariate, such as age at menopause the years since it."""
+    return NORMALS.index(_DRIVERS.get(name, name))
 
 
 def _followers(correlation: np.ndarray, given: list[int]) -> np.ndarray:
     """Map shifts of the given normals to all: T-scores that are not given follow by regression."""
-    sites = [DRIVEN.index(name) for name in T_SCORES]
+    sites = [NORMALS.index(name) for name in T_SCORES]
     known = [i for i in given if i in sites]
-    follow = np.zeros((len(DRIVEN), len(given)))
+    follow = np.zeros((len(NORMALS), len(given)))
     follow[given, range(len(given))] = 1.0
     columns = [given.index(k) for k in known]
     between = np.linalg.inv(correlation[np.ix_(known, known)])
@@ -275,12 +287,12 @@ def _followers(correlation: np.ndarray, given: list[int]) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _points() -> tuple[np.ndarray, ...]:
     """Standard normals of the fixed candidates, in tiles: a Sobol sequence, shifted off zero."""
-    uniform = qmc.Sobol(NORMALS, scramble=False).random(_POINTS) + 0.5 / _POINTS
+    uniform = qmc.Sobol(len(NORMALS), scramble=False).random(_POINTS) + 0.5 / _POINTS
     points = norm.ppf(uniform).T.astype(np.float32)
     return tuple(np.split(points, _POINTS // TILE, axis=1))
 
 
-def _missed(pilot: _Pilot, targets: _Targets) -> tuple[str, ...]:
+def _missed(pilot: _Pilot, targets: _Targets, whose: str) -> tuple[str, ...]:
     """Say which published means the eligible candidates do not have."""
     sentences = []
     for name, mean, _ in targets:
@@ -288,7 +300,7 @@ def _missed(pilot: _Pilot, targets: _Targets) -> tuple[str, ...]:
         if abs(reached - mean) > 0.05 * sd:
             sentences.append(
                 f"population.baseline.{name}: published mean {mean:g}, reached {reached:.3g}; "
-                "eligibility does not allow it."
+                f"eligibility{whose} does not allow it."
             )
     return tuple(sentences)
 

@@ -5,7 +5,7 @@ A `multiplier` is `exp(omega u)` with median 1, an `offset` is `omega u`, added 
 `bmi_power ln(BMI/BMI_ref) + bmi_slope (BMI - BMI_ref)`.
 
 The `u` are correlated among themselves and with what is known of the person first: the spine
-T-score's residual (`bmd_residual`) and the normals of her hormones. With the known ones first,
+T-score's residual (`bmd_residual`) and the normals of the hormones. With the known ones first,
 `u = K known + M new`, where `K` and `M` are blocks of the Cholesky factor of all correlations.
 """
 
@@ -20,13 +20,8 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.patients.population import (
-    HORMONE_EFFECTS,
-    Number,
-    Positive,
-    Sourced,
-    problems,
-)
+from cohort.patients.covariates import HORMONE_EFFECTS, SHARED_NORMALS, Sex
+from cohort.patients.tables import Number, Positive, Sourced, problems
 from cohort.resources import data_root
 
 
@@ -55,11 +50,22 @@ class Noise(Sourced, frozen=True):
     unit: Literal["days"]
 
 
-class ReferenceBmi(Sourced, frozen=True):
-    """BMI at which the medians of the effects hold."""
+class Bmi(Sourced, frozen=True):
+    """A body mass index."""
 
     value: Positive
     unit: Literal["kg/m2"]
+
+
+class ReferenceBmi(BaseModel, frozen=True, extra="forbid"):
+    """BMI at which the medians of the effects hold."""
+
+    female: Bmi
+    male: Bmi
+
+    def __getitem__(self, sex: Sex) -> float:
+        """Return that of a sex, kg/m2."""
+        return getattr(self, sex).value
 
 
 class Effects(BaseModel, frozen=True, extra="forbid"):
@@ -73,6 +79,11 @@ class Effects(BaseModel, frozen=True, extra="forbid"):
     pHRT: Effect
     igf1: Effect
     pth: Effect
+    testosterone: Effect
+    shbg: Effect
+    lh: Effect
+    progesterone: Effect
+    aromatisation: Effect
     precursor: Effect
     KD: Effect
     dmab_clearance: Effect
@@ -96,7 +107,7 @@ BMD_RESIDUAL = "bmd_residual"
 KNOWN = (BMD_RESIDUAL, *HORMONE_EFFECTS.values())
 """Normals that a person has before the rest are drawn."""
 
-NEW = tuple(name for name in EFFECTS if name not in KNOWN)
+NEW = tuple(name for name in EFFECTS if name not in (*KNOWN, *SHARED_NORMALS))
 """Effects that need a draw of their own."""
 
 

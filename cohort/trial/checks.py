@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.patients.population import COVARIATES, UNITS, load_population
+from cohort.patients.population import (
+    COVARIATES,
+    TARGETS,
+    UNITS,
+    load_population,
+    recruitment_problems,
+)
 from cohort.therapy import Therapy, load_therapy
 from cohort.trial.problems import Problem, shown
 from cohort.trial.regimen import DoseCourse, parse_sentence, route_problem
@@ -106,7 +112,10 @@ def check_arms(document: Document) -> Iterator[Problem]:
 
 def check_doses(document: Document) -> Iterator[Problem]:
     """Every regimen can be read, and courses of one therapy do not overlap unless meant to."""
-    background = list(_courses(document, document.get("background"), ("background",)))
+    background = [
+        *_courses(document, _already_taken(document), ("population", "treatments")),
+        *_courses(document, document.get("background"), ("background",)),
+    ]
     yield from (item for item in background if isinstance(item, Problem))
     shared = [item for item in background if not isinstance(item, Problem)]
     yield from _overlaps(shared)
@@ -119,6 +128,16 @@ def check_doses(document: Document) -> Iterator[Problem]:
         yield from (item for item in found if isinstance(item, Problem))
         own = [item for item in found if not isinstance(item, Problem)]
         yield from _overlaps([*shared, *own], already=len(shared))
+
+
+def _already_taken(document: Document) -> list[dict[str, Any]]:
+    """Return what every member of the population is on; nothing where it cannot be read."""
+    name = table(document, "population").get("name")
+    try:
+        population = load_population(name) if isinstance(name, str) else None
+    except BadInput:
+        return []
+    return [treatment.model_dump() for treatment in population.treatments] if population else []
 
 
 Placed = tuple[Key, DoseCourse, bool]
@@ -198,10 +217,17 @@ def _overlaps(courses: list[Placed], already: int = 0) -> Iterator[Problem]:
             months = max(course.start_day, other.start_day) / DAYS_PER_MONTH
             yield Problem(
                 place,
-                f"gives {course.therapy} at month {months:g}, where "
-                f"{'.'.join(str(step) for step in other_place[-2:])} gives it too; end one course "
-                f"where the other starts, or say overlap = true if both are meant.",
+                f"gives {course.therapy} at month {months:g}, where {_giver(other_place)} gives it "
+                f"too; end one course where the other starts, or say overlap = true if both are "
+                f"meant.",
             )
+
+
+def _giver(place: Key) -> str:
+    """Name what gives another course: a treatment of the arm or background, or the population."""
+    if place[0] == "population":
+        return "the population"
+    return ".".join(str(step) for step in place[-2:])
 
 
 def check_eligibility(document: Document) -> Iterator[Problem]:
@@ -225,7 +251,13 @@ def check_eligibility(document: Document) -> Iterator[Problem]:
             )
 
 
-_PLAUSIBLE = {"age": (18.0, 110.0), "years_since_menopause": (-40.0, 70.0), "bmi": (10.0, 80.0)}
+_PLAUSIBLE = {
+    "age": (18.0, 110.0),
+    "years_since_menopause": (-40.0, 70.0),
+    "bmi": (10.0, 80.0),
+    "testosterone": (1.0, 2000.0),
+    "igf1": (5.0, 1000.0),
+}
 
 
 def check_baseline(document: Document) -> Iterator[Problem]:
@@ -242,14 +274,21 @@ def check_baseline(document: Document) -> Iterator[Problem]:
 
 
 def check_population(document: Document) -> Iterator[Problem]:
-    """The population is a bundled one, or a file that can be read."""
-    name = table(document, "population").get("name")
+    """The population can be read, and its members can be what the study asks of them."""
+    choice = table(document, "population")
+    name = choice.get("name")
     if not isinstance(name, str) or _absent(name):
         return
     try:
-        load_population(name)
+        population = load_population(name)
     except BadInput as error:
         yield from (Problem(("population", "name"), sentence) for sentence in error.problems)
+        return
+    moved = [key for key in table(choice, "baseline") if key in TARGETS]
+    looked_at = [rule.get("variable") for _, rule in tables(document.get("eligibility"))]
+    for sentence in recruitment_problems(population, moved, [v for v in looked_at if v in UNITS]):
+        place, _, words = sentence.partition(": ")
+        yield Problem(tuple(place.split(".")), words)
 
 
 def check_adherence(document: Document) -> Iterator[Problem]:

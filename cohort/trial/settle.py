@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def settle(document: dict[str, Any], folder: Path) -> list[Problem]:
         settler.events(arm, number)
         for index, row in tables(arm.get("event_rows")):
             settler.therapy(row, ("arms", number, "event_rows", index, "therapy"))
-    settler.file(table(document, "population"), "name", ("population", "name"))
+    settler.population(table(document, "population"))
     settler.file(table(document, "parameters"), "set", ("parameters", "set"))
     if settler.files:
         document["files"] = settler.files
@@ -110,6 +111,21 @@ class _Settler:
             }
             for course in courses
         ]
+
+    def population(self, holder: dict[str, Any]) -> None:
+        """Note a population's file, and those of its strata."""
+        place: Key = ("population", "name")
+        if not self.file(holder, "name", place):
+            return
+        path = Path(holder["name"])
+        try:
+            strata = tomllib.loads(path.read_text(encoding="utf-8")).get("strata")
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return  # reading the population says what is wrong with it
+        for _, stratum in tables(strata):
+            if isinstance(stratum.get("population"), str):
+                stratum["population"] = os.path.join(path.parent, stratum["population"])
+                self.file(stratum, "population", place)
 
     def file(self, holder: dict[str, Any], key: str, place: Key) -> bool:
         """Make the path of a TOML file absolute, note what the file holds, say if it was there."""

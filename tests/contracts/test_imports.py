@@ -25,10 +25,13 @@ FLOW: dict[str, set[str]] = {
     "tile": set(),
     "units": BASE,
     "parameter": BASE,
-    "therapy": BASE | {"units"},
+    "toml_reader": BASE,
+    "therapy": BASE | {"units", "toml_reader"},
     "model": BASE | {"parameter"},
     "results": BASE,
-    "patients": DECLARATIONS | {"results.outcomes"},
+    # One formula each for what a person is drawn with and what the equations make of it.
+    "patients": DECLARATIONS
+    | {"results.outcomes", "model.endocrine", "model.observables.binding"},
     "trial": DECLARATIONS | {"model.parameters", "patients.population", "results.outcomes"},
     "solve": DECLARATIONS | {"model", "patients", "trial", "results"},
     "execute": DECLARATIONS | {"model.parameters", "patients", "trial", "solve", "results"},
