@@ -19,7 +19,9 @@ from cohort.model.arrays import Patients
 from cohort.model.person import make_person
 from cohort.patients.population import load_population
 from cohort.patients.randomness import id_words, stream_key, stream_normals
+from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.sampling import sample
+from cohort.patients.tables import neutral_amount
 from cohort.patients.variability import load_variability
 from cohort.solve.exposures import DrugNumbers, StepForcing, add_drug_parameters, drug_numbers
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
@@ -41,7 +43,8 @@ class Lane(NamedTuple):
         arm: name of the arm.
         months: of its visits.
         plan: the study's layout.
-        covariates: `age`, `age_at_menopause` and individual effects, `(patient,)` each.
+        tile: `age`, `life`, `eta`, and `conditions` with amount and age at onset, `(patient,)`
+            each, as `model.person` has them.
         noise: slow noise at its nodes, `(node, 2, patient)`.
     """
 
@@ -49,7 +52,7 @@ class Lane(NamedTuple):
     arm: str
     months: tuple[float, ...]
     plan: Plan
-    covariates: Mapping[str, np.ndarray]
+    tile: Mapping
     noise: np.ndarray
 
 
@@ -58,7 +61,7 @@ class Group:
     """Arms stacked into arrays with a leading arm axis; see `predict`."""
 
     lanes: tuple[Lane, ...]
-    arrays: Mapping[str, Patients]
+    arrays: Mapping
     steps: Steps
     visits: int
 
@@ -69,37 +72,57 @@ def study_lanes(study: Study, patients: int, typical: bool) -> list[Lane]:
     Args:
         study: a replica.
         patients: how many are drawn.
-        typical: replace them by the one person at the mean of their covariates and effects,
-            without slow noise.
+        typical: replace them by the one person at the mean of the covariates and effects of the
+            more frequent sex, without slow noise.
     """
     plan = make_plan(study)
     given = study.population.baseline
     targets = {k: v for k, v in given if k != "source" and v is not None}
     variability = load_variability()
     drawn = sample(
-        load_population(study.population.name),
+        load_population(study.population.name, study.outputs.male_t_score_reference),
         variability,
         targets,
         study.eligibility,
         study.seed,
         np.arange(patients, dtype=np.int64),
     )
-    own = {name: np.asarray(drawn.covariates[name]) for name in ("age", "age_at_menopause")}
-    own |= {name: np.asarray(effect) for name, effect in drawn.eta.items()}
-    own["adherence"] = np.full(patients, study.adherence.mean)
+    tile = _tile(drawn, study.adherence.mean)
     nodes = noise_nodes(plan.grid.start[0], plan.grid.end[-1])
     if typical:
-        own = {name: _center(name, values) for name, values in own.items()}
+        often = drawn.covariates["male"] == np.round(np.mean(drawn.covariates["male"]))
+        tile = jax.tree_util.tree_map_with_path(lambda path, x: _center(path, x[often]), tile)
         noise = np.zeros((nodes, 2, 1))
     else:
         noise = _noise(study.seed, drawn.ids, nodes, variability.noise)
     months = plan.months
-    return [Lane(study.name, arm, months, plan, own, noise) for arm in plan.forcing]
+    return [Lane(study.name, arm, months, plan, tile, noise) for arm in plan.forcing]
 
 
-def _center(name: str, values: np.ndarray) -> np.ndarray:
-    additive = name.endswith("_offset") or name.startswith("age") or name == "adherence"
-    middle = values.mean() if additive else np.exp(np.log(values).mean())
+def _tile(drawn: Sampled, adherence: float) -> dict:
+    own = {name: np.asarray(values, float) for name, values in drawn.covariates.items()}
+    menopause = np.where(own["male"] > 0, 50.0, own["age_at_menopause"])
+    return {
+        "age": own["age"],
+        "life": {
+            "age_at_menopause": menopause,
+            "menopause_width": own["menopause_width"],
+            "male": own["male"],
+        },
+        "conditions": {
+            name: (np.asarray(amount, float), own["age"] - years)
+            for name, (amount, years) in drawn.conditions.items()
+        },
+        "eta": {name: np.asarray(effect, float) for name, effect in drawn.eta.items()}
+        | {"adherence": np.full(len(own["age"]), adherence)},
+    }
+
+
+def _center(path: tuple, values: np.ndarray) -> np.ndarray:
+    """Return the middle of a quantity: geometric for multipliers, which are log-normal."""
+    name = path[-1].key if isinstance(path[-1], jax.tree_util.DictKey) else ""
+    multiplier = path[0].key == "eta" and name != "adherence" and not name.endswith("_offset")
+    middle = np.exp(np.log(values).mean()) if multiplier else values.mean()
     return np.array([middle])
 
 
@@ -126,14 +149,25 @@ def _stack(lanes: list[Lane], steps: int) -> Group:
     nodes = max(lane.noise.shape[0] for lane in lanes)
     slots = max(len(lane.plan.drugs.bisphosphonates) for lane in lanes)
     kinds = max(len(lane.plan.drugs.pulses) for lane in lanes)
-    arrays = {
-        name: jnp.asarray(np.stack([lane.covariates[name] for lane in lanes]), float)
-        for name in lanes[0].covariates
-    }
+    names = sorted({name for lane in lanes for name in lane.tile["conditions"]})
+    tiles = [_with_conditions(lane.tile, names) for lane in lanes]
+    arrays = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves), float), *tiles)
     arrays["noise"] = jnp.asarray(np.stack([_pad(lane.noise, nodes) for lane in lanes]), float)
-    rows = [_steps(lane, steps, slots, kinds) for lane in lanes]
+    levels = _levels(lanes)
+    rows = [_steps(lane, steps, slots, kinds, levels) for lane in lanes]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
     return Group(tuple(lanes), arrays, stacked, max(len(lane.months) for lane in lanes))
+
+
+def _with_conditions(tile: Mapping, names: Sequence[str]) -> dict:
+    """Give a tile every condition of the group, neutral where nobody of it has one."""
+    age = tile["age"]
+    own = {name: (np.full_like(age, neutral_amount(name)), age) for name in names}
+    return {**tile, "conditions": own | tile["conditions"]}
+
+
+def _levels(lanes: Sequence[Lane]) -> tuple[tuple[str, bool], ...]:
+    return tuple(sorted({level for lane in lanes for level in lane.plan.drugs.levels}))
 
 
 def _pad(values: np.ndarray, length: int) -> np.ndarray:
@@ -142,7 +176,9 @@ def _pad(values: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([values, np.repeat(values[-1:], extra, axis=0)])
 
 
-def _steps(lane: Lane, count: int, slots: int, kinds: int) -> Steps:
+def _steps(
+    lane: Lane, count: int, slots: int, kinds: int, levels: tuple[tuple[str, bool], ...]
+) -> Steps:
     grid, forcing = lane.plan.grid, lane.plan.forcing[lane.arm]
     real = min(count, len(grid.start))
 
@@ -159,7 +195,14 @@ def _steps(lane: Lane, count: int, slots: int, kinds: int) -> Steps:
     start = np.concatenate([grid.start[:real], np.full(count - real, grid.end[-1])])
     visit = np.concatenate([grid.visit[:real], np.full(count - real, -1, np.int32)])
     node = LATE_NODES + (start - start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
-    levels = [_pad(x[:real], count) for x in (forcing.level_start, forcing.level_end)]
+    columns = [levels.index(level) for level in lane.plan.drugs.levels]
+
+    def spread(rows: np.ndarray) -> Patients:
+        """Put the lane's levels among the group's."""
+        wide = np.zeros((count, len(levels)))
+        wide[:, columns] = _pad(rows[:real], count)
+        return jnp.asarray(wide, float)
+
     return Steps(
         jnp.asarray(start, float),
         fit(grid.length),
@@ -169,7 +212,8 @@ def _steps(lane: Lane, count: int, slots: int, kinds: int) -> Steps:
             fit(forcing.antibody),
             fit(forcing.bisphosphonate, slots),
             fit(forcing.pulses, kinds),
-            *(jnp.asarray(level, float) for level in levels),
+            spread(forcing.level_start),
+            spread(forcing.level_end),
         ),
     )
 
@@ -184,14 +228,13 @@ def predict(group: Group, values: Mapping[str, Patients]) -> dict[str, Patients]
     numbers = _numbers(group, values)
 
     def one_arm(own, steps, numbers):
-        eta = {k: v for k, v in own.items() if k not in ("age", "age_at_menopause", "noise")}
-        person = add_drug_parameters(make_person(values, eta, own["age_at_menopause"]), numbers)
-        first_age = own["age"] + steps.start[0] / DAYS_PER_YEAR
-        state = live(person, first_age, own["noise"], len(numbers.release))
+        person = make_person(values, own["eta"], own["life"], own["conditions"])
+        person = add_drug_parameters(person, numbers)
+        state = live(person, own["age"] + steps.start[0] / DAYS_PER_YEAR, own["noise"])
         seen, _ = treat(state, person, own["age"], own["noise"], steps, numbers, group.visits)
         return {column: seen[column] for column in COLUMNS}
 
-    return jax.vmap(one_arm)(dict(group.arrays), group.steps, numbers)
+    return jax.vmap(one_arm)(group.arrays, group.steps, numbers)
 
 
 def _numbers(group: Group, values: Mapping[str, Patients]) -> DrugNumbers:
@@ -212,6 +255,7 @@ def _numbers(group: Group, values: Mapping[str, Patients]) -> DrugNumbers:
             jnp.pad(row.weight, widen),
             row.anabolic + (one,) * more,
             row.catabolic + (one,) * more,
+            _levels(group.lanes),
         )
 
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(filled, rows))

@@ -1,4 +1,4 @@
-"""The job that makes the shipped parameter set: women's trials of the calibration split.
+"""The job that makes the shipped parameter set: every bundled trial of the calibration split.
 
 Free are the parameters on which the targets bear; every trial with a row that may be fitted takes
 part. The validation split is never read here.
@@ -86,6 +86,6 @@ def describe(problem: Problem) -> str:
     rows = Counter(target.row.trial for target in problem.targets)
     trials = len(rows) - (NAME in rows)
     return (
-        f"Women: {sum(rows.values()) - rows[NAME]} published rows of {trials} trials "
+        f"{sum(rows.values()) - rows[NAME]} published rows of {trials} trials "
         f"and {rows[NAME]} of natural history, calibration split only"
     )

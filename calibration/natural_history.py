@@ -1,6 +1,6 @@
-"""Natural history as targets: one typical woman through the menopause, one from 36 to 76 years.
+"""Natural history as targets: a woman through the menopause, a woman and a man from 36 to 76 years.
 
-Both are untreated and typical, and their rows (`data/natural_history/targets.csv`) carry their own
+All are untreated and typical, and their rows (`data/natural_history/targets.csv`) carry their own
 standard errors. They hold estrogen's and age's effects where no trial's arms do.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from calibration.cohorts import Lane
 from calibration.targets import Target
+from cohort.patients.sampling import MENOPAUSE_WIDTH
 from cohort.patients.variability import EFFECTS
 from cohort.resources import data_root
 from cohort.results.published import PublishedRow
@@ -22,16 +24,34 @@ from cohort.trial.schema import Study
 from cohort.trial.study import parse_study
 
 NAME = "natural_history"
-# Arm -> age at month 0, age at the final menstrual period, months of the visits.
-WOMEN = {
-    "transition": (45.0, 50.0, (0, 36, 48, 60, 84, 120, 144)),
-    "ageing": (36.0, 50.0, (0, 72, 120, 240, 336, 360, 480)),
+
+
+class Life(NamedTuple):
+    """A typical person's life as far as it is read.
+
+    Attributes:
+        age: years at month 0.
+        months: of the visits.
+        male: whether he is a man.
+        menopause: age at the final menstrual period.
+    """
+
+    age: float
+    months: tuple[int, ...]
+    male: bool = False
+    menopause: float = 50.0
+
+
+PERSONS = {
+    "transition": Life(45.0, (0, 36, 48, 60, 84, 120, 144)),
+    "ageing": Life(36.0, (0, 72, 120, 240, 336, 360, 480)),
+    "ageing_men": Life(36.0, (0, 120, 240, 348, 360, 432, 480), male=True),
 }
 
 
 def study(arm: str) -> Study:
-    """Return the untreated study of one of `WOMEN`."""
-    months = [float(month) for month in WOMEN[arm][2]]
+    """Return the untreated study of one of `PERSONS`."""
+    months = [float(month) for month in PERSONS[arm].months]
     return parse_study(
         {
             "name": NAME,
@@ -44,18 +64,26 @@ def study(arm: str) -> Study:
 
 
 def lanes() -> list[Lane]:
-    """Return the women as arms of one typical person each."""
-    return [_lane(arm) for arm in WOMEN]
+    """Return the persons as arms of one each."""
+    return [_lane(arm) for arm in PERSONS]
 
 
 def _lane(arm: str) -> Lane:
     plan = make_plan(study(arm))
-    age, menopause, _ = WOMEN[arm]
-    own = {name: np.array([float(not name.endswith("_offset"))]) for name in EFFECTS}
-    own |= {"adherence": np.ones(1), "age": np.array([age])}
-    own["age_at_menopause"] = np.array([menopause])
+    life = PERSONS[arm]
+    eta = {name: np.array([float(not name.endswith("_offset"))]) for name in EFFECTS}
+    tile = {
+        "age": np.array([life.age]),
+        "life": {
+            "age_at_menopause": np.array([life.menopause]),
+            "menopause_width": np.array([MENOPAUSE_WIDTH["natural"]]),
+            "male": np.array([float(life.male)]),
+        },
+        "conditions": {},
+        "eta": eta | {"adherence": np.ones(1)},
+    }
     nodes = noise_nodes(plan.grid.start[0], plan.grid.end[-1])
-    return Lane(NAME, arm, plan.months, plan, own, np.zeros((nodes, 2, 1)))
+    return Lane(NAME, arm, plan.months, plan, tile, np.zeros((nodes, 2, 1)))
 
 
 def targets() -> list[Target]:

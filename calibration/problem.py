@@ -153,9 +153,9 @@ def make_problem(studies: Sequence[Study], patients: int = 512) -> Problem:
     used = {target.row.trial for target in targets}
     kept = tuple(study for study in studies if study.name in used)
     lanes = [lane for study in kept for lane in study_lanes(study, patients, typical=True)]
-    women = {name: ArmFacts(name, name, "control", ()) for name in natural_history.WOMEN}
+    lives = {name: ArmFacts(name, name, "control", ()) for name in natural_history.PERSONS}
     targets += natural_history.targets()
-    arms = {study.name: study_arms(study) for study in kept} | {natural_history.NAME: women}
+    arms = {study.name: study_arms(study) for study in kept} | {natural_history.NAME: lives}
     groups = tuple(make_groups([*lanes, *natural_history.lanes()]))
     return Problem(kept, tuple(targets), arms, groups, read_rows(targets, arms, groups))
 

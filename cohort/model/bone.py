@@ -6,13 +6,13 @@ young, under-mineralised part `U`:
     V' = r [F V^-mu - R V^nu]
     U' = r F V^-mu - km U - r R V^(nu - 1) U
     F_spine = F_rem + F_mod,  F_hip = (F_rem + hM F_mod) / (1 + hP Ae)
-    R_cort  = R (1 + cBP b)
+    R_cort  = R (1 + cBP b) (1 + cExc m')
 
-with `r = rT` (spine), `hipT rT` (hip) and `rC` (cortical), `nu` = 1/2. Total hip and femoral neck
-are two weightings of the hip's compartments. Remodeling space, secondary mineralisation and true
-balance all come out of `V` and `U`; the compartments are response weights, not histology. Secondary
-mineralisation: Ruffoni 2007 (10.1016/j.bone.2006.11.012); mechanostat: Frost 1987
-(10.1002/ar.1092190104).
+with `m'` the continuous signal of PTH in excess and `r = rT` (spine), `hipT rT` (hip) and `rC`
+(cortical), `rM` times that in men, `nu` = 1/2. Total hip and femoral neck are two weightings of the
+hip's compartments. Remodeling space, secondary mineralisation and true balance all come out of `V`
+and `U`; the compartments are response weights, not histology. Secondary mineralisation: Ruffoni
+2007 (10.1016/j.bone.2006.11.012); mechanostat: Frost 1987 (10.1002/ar.1092190104).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def fluxes(
     resorption: Patients,
     anabolic: Patients,
     bisphosphonate: Patients,
+    pth_excess: Patients | float = 0.0,
 ) -> tuple[Patients, Patients]:
     """Return formation and resorption of a compartment, relative to baseline.
 
@@ -49,6 +50,7 @@ def fluxes(
         resorption: `R`.
         anabolic: `Ae`.
         bisphosphonate: `b`.
+        pth_excess: continuous signal of PTH in excess.
     """
     remodeling, modelling = formation
     if compartment.startswith("hip"):
@@ -56,7 +58,8 @@ def fluxes(
     else:
         formed = remodeling + modelling
     if compartment.endswith("cortical"):
-        resorption = resorption * (1.0 + person["cBP"] * bisphosphonate)
+        within = 1.0 + person["cExc"] * pth_excess
+        resorption = resorption * (1.0 + person["cBP"] * bisphosphonate) * within
     return formed, resorption
 
 

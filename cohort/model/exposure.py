@@ -6,6 +6,7 @@ on bone except the bisphosphonates' release, which is in `bisphosphonate.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -21,25 +22,24 @@ class Exposure(NamedTuple):
         romosozumab: serum concentration of antibodies to sclerostin, ug/mL.
         pth_anabolic: anabolic signal arriving per day, 1 = teriparatide 20 ug daily.
         pth_catabolic: catabolic signal arriving per day, same unit.
-        estrogen: estradiol given, 1 = CEE 0.625 mg daily.
-        serm: raloxifene level, 1 = 60 mg daily.
-        progestin: progestin level, 1 = medroxyprogesterone acetate 2.5 mg daily.
-        calcium: calcium and vitamin D level, 1 = given daily.
         bisphosphonate: input to each drug's surface pool, label days per day.
+        levels: hormones and their antagonists by the names of `cohort.therapy.LEVELS`, which says
+            what 1 means; those that a study does not use are left out.
     """
 
     denosumab: Patients
     romosozumab: Patients
     pth_anabolic: Patients
     pth_catabolic: Patients
-    estrogen: Patients
-    serm: Patients
-    progestin: Patients
-    calcium: Patients
     bisphosphonate: tuple[Patients, ...]
+    levels: Mapping[str, Patients]
+
+    def level(self, name: str) -> Patients | float:
+        """Return a level, zero where no drug raises it."""
+        return self.levels.get(name, 0.0)
 
 
 def no_exposure(bisphosphonates: int = 0) -> Exposure:
     """Return the exposure of an untreated person, with so many empty pools of bisphosphonate."""
     zero = jnp.zeros(())
-    return Exposure(*(zero,) * 8, bisphosphonate=(zero,) * bisphosphonates)
+    return Exposure(*(zero,) * 4, bisphosphonate=(zero,) * bisphosphonates, levels={})

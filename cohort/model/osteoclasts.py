@@ -1,6 +1,7 @@
 """RANKL, OPG and RANK; osteoclast precursors, osteoclasts and resorption.
 
-    lnL = bE d_oc + bPTH Lp - bW (lW - zr Zr) + bI lI + bTone lnPTH - pCad cad + offset + noise
+    lnL = bE [(1 - sT) d_oc + sT Tc] + bPTH Lp - bW (lW - zr Zr) + bGC gc_e + bI lI
+          + bTone lnPTH - pCad cad + offset + noise
     x   = exp(lnL) / (1 + D / KD)                    free RANKL over OPG
     pi  = x (1 + kappa) / (x + kappa)                RANK occupancy, 1 at baseline
     Q'  = kQ [1 - (phiQ pi + 1 - phiQ) Q]            precursors: accumulate when RANKL is blocked
@@ -8,7 +9,8 @@
     C'  = kC (pi Q - a C)                            active osteoclasts
     R   = C pi^psi exp(-psiW lW) (1 + chi Lp)        resorption
 
-`d_oc` is the estrogen deficit that the osteoclast arm feels, `b` the bisphosphonates' saturation.
+`d_oc` is the estrogen deficit that the osteoclast arm feels, `Tc` what activated T cells make of it
+(`endocrine.immune`), `b` the bisphosphonates' saturation.
 The catabolic PTH signal acts twice: on RANKL, which denosumab divides and precursors limit, and by
 opening surface to the osteoclasts there are (`chi`); RANKL alone would let it overcome denosumab at
 the end of each interval, which DATA did not see (10.1016/S0140-6736(13)60856-9). Structure after
@@ -21,27 +23,22 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State, log
-from cohort.model.endocrine import Hormones
+from cohort.model.endocrine.system import Milieu
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 
 
-def ln_rankl_opg(
-    state: State,
-    person: Person,
-    hormones: Hormones,
-    exposure: Exposure,
-    deficit: Patients,
-    wnt: Patients,
-) -> Patients:
-    """Return `lnL` without the slow noise; `deficit` is `d_oc`."""
+def ln_rankl_opg(state: State, person: Person, milieu: Milieu, wnt: Patients) -> Patients:
+    """Return `lnL` without the slow noise."""
+    immune = person["sT"] * (state["Tc"] - milieu.felt_deficit)
     return (
-        person["bE"] * deficit
+        person["bE"] * (milieu.felt_deficit + immune)
         + person["bPTH"] * state["Lp"]
         - person["bW"] * (wnt - person["zr"] * state["Zr"])
-        + person["bI"] * hormones.ln_igf1
-        + person["bTone"] * hormones.ln_pth
-        - person["pCad"] * exposure.calcium
+        + person["bGC"] * milieu.glucocorticoid
+        + person["bI"] * milieu.ln_igf1
+        + person["bTone"] * milieu.ln_pth
+        - person["pCad"] * milieu.calcium
         + person.eta["lnL_offset"]
     )
 

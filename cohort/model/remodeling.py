@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from cohort.model import bisphosphonate, bone, endocrine, osteoblasts, osteoclasts, pth, wnt
+from cohort.model import bisphosphonate, bone, osteoblasts, osteoclasts, pth, wnt
 from cohort.model.arrays import Patients, State
-from cohort.model.endocrine import Hormones
+from cohort.model.endocrine import system
+from cohort.model.endocrine.own import Hormones
+from cohort.model.endocrine.system import Milieu
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 
@@ -33,7 +35,7 @@ class Signals(NamedTuple):
     """What follows at once from a state and its inputs.
 
     Attributes:
-        estradiol: endogenous and given, relative to the young mean.
+        milieu: what bone cells see of hormones.
         sclerostin: free, relative to a 35-year-old.
         wnt: `lW`.
         occupancy: RANK occupancy `pi`.
@@ -43,11 +45,10 @@ class Signals(NamedTuple):
         activation: `act`.
         anabolic: `Ae`.
         bisphosphonate: `b`.
-        deficit: estrogen deficit `d`.
         osteoclast_death: `a`.
     """
 
-    estradiol: Patients
+    milieu: Milieu
     sclerostin: Patients
     wnt: Patients
     occupancy: Patients
@@ -57,7 +58,6 @@ class Signals(NamedTuple):
     activation: Patients
     anabolic: Patients
     bisphosphonate: Patients
-    deficit: Patients
     osteoclast_death: Patients
 
 
@@ -65,18 +65,16 @@ def signals(
     state: State, person: Person, hormones: Hormones, exposure: Exposure, noise: Noise
 ) -> Signals:
     """Evaluate the algebraic part of the model."""
-    estradiol = hormones.estradiol + person["pHRT"] * exposure.estrogen
-    deficit = endocrine.estrogen_deficit(person, estradiol)
-    felt_deficit = deficit * (1.0 - person["pRLX"] * exposure.serm)
+    milieu = system.milieu(state, person, hormones, exposure)
     anabolic = pth.anabolic_drive(state, person)
-    sclerostin = wnt.free_sclerostin(state["Y"], person, anabolic, exposure)
+    sclerostin = wnt.free_sclerostin(state["Y"], person, milieu, anabolic, exposure)
     wnt_signal = wnt.wnt_signal(sclerostin, person)
     activation = wnt.modelling_activation(wnt_signal)
-    ln_ratio = osteoclasts.ln_rankl_opg(state, person, hormones, exposure, felt_deficit, wnt_signal)
+    ln_ratio = osteoclasts.ln_rankl_opg(state, person, milieu, wnt_signal)
     occupancy = osteoclasts.rank_occupancy(ln_ratio + noise.rankl, person, exposure)
     poisoned = bisphosphonate.saturation(state, person)
     return Signals(
-        estradiol=estradiol,
+        milieu=milieu,
         sclerostin=sclerostin,
         wnt=wnt_signal,
         occupancy=occupancy,
@@ -86,8 +84,7 @@ def signals(
         activation=activation,
         anabolic=anabolic,
         bisphosphonate=poisoned,
-        deficit=deficit,
-        osteoclast_death=osteoclasts.apoptosis(person, occupancy, felt_deficit, poisoned),
+        osteoclast_death=osteoclasts.apoptosis(person, occupancy, milieu.felt_deficit, poisoned),
     )
 
 
@@ -96,12 +93,14 @@ def tendency(
 ) -> tuple[State, State]:
     """Return production and loss rate of every state, per day: `y' = production - loss * y`."""
     now = signals(state, person, hormones, exposure, noise)
-    supply = osteoblasts.progenitor_supply(state["G"], person, hormones, exposure, noise.supply)
+    milieu = now.milieu
+    supply = osteoblasts.progenitor_supply(state["G"], person, milieu, noise.supply)
     differentiation = osteoblasts.differentiation(person, now.wnt, now.anabolic)
-    osteoblast_death = osteoblasts.apoptosis(person, now.deficit, now.anabolic)
+    osteoblast_death = osteoblasts.apoptosis(person, milieu, now.anabolic)
     pairs = (
-        pth.tendencies(state, person, exposure)
-        | wnt.tendencies(state, person, now.wnt, now.activation)
+        system.tendencies(state, person, hormones, exposure, milieu)
+        | pth.tendencies(state, person, milieu, exposure)
+        | wnt.tendencies(state, person, milieu, now.wnt, now.activation)
         | osteoclasts.tendencies(state, person, now.occupancy, now.osteoclast_death)
         | bisphosphonate.tendencies(state, person, exposure, now.resorption)
         | osteoblasts.tendencies(
@@ -116,6 +115,7 @@ def tendency(
             now.resorption,
             now.anabolic,
             now.bisphosphonate,
+            milieu.pth_signal,
         )
         pairs |= bone.tendencies(state, person, compartment, formed, resorbed)
     like = state["Q"]

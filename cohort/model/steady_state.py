@@ -10,9 +10,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from cohort.model import bisphosphonate, bone, endocrine, osteoblasts, osteoclasts, wnt
+from cohort.model import bone, osteoblasts, osteoclasts, wnt
 from cohort.model.arrays import Patients, State, log, power
-from cohort.model.endocrine import Hormones
+from cohort.model.endocrine import system
+from cohort.model.endocrine.own import Hormones
 from cohort.model.exposure import no_exposure
 from cohort.model.person import Person
 
@@ -20,32 +21,35 @@ ITERATIONS = 20
 NU = 0.5  # exponent of volume in resorption, see `bone`
 
 
-def steady_state(person: Person, hormones: Hormones, bisphosphonates: int = 0) -> State:
+def steady_state(person: Person, hormones: Hormones) -> State:
     """Return the state in which an untreated person stays for as long as her hormones do.
+
+    An excess of PTH is not in it: those who have one got it later in life.
 
     Args:
         person: parameters of the block.
         hormones: held constant.
-        bisphosphonates: number of drugs whose (empty) pools the state must hold.
     """
     exposure = no_exposure()
-    deficit = endocrine.estrogen_deficit(person, hormones.estradiol)
-    like = jnp.zeros_like(person.eta["lnL_offset"] + hormones.estradiol)
+    slow = system.balanced(person, hormones) if person.conditions else {}
+    milieu = system.milieu(slow, person, hormones, exposure)
+    like = jnp.zeros_like(person.eta["lnL_offset"] + milieu.deficit)
+    activated = milieu.felt_deficit + milieu.inflammation
     none = jnp.zeros(())
 
     def cells(osteoblasts_now: Patients) -> State:
         """Every cell pool and signal, given osteocytes in balance with osteoblasts."""
-        sclerostin = wnt.free_sclerostin(osteoblasts_now, person, none, exposure)
+        sclerostin = wnt.free_sclerostin(osteoblasts_now, person, milieu, none, exposure)
         signal = wnt.wnt_signal(sclerostin, person)
         refill, use = wnt.surface_rates(wnt.modelling_activation(signal), person)
-        fixed = {"Lp": like, "Zr": signal}
-        ln_ratio = osteoclasts.ln_rankl_opg(fixed, person, hormones, exposure, deficit, signal)
+        fixed = {"Lp": like, "Zr": signal, "Tc": activated}
+        ln_ratio = osteoclasts.ln_rankl_opg(fixed, person, milieu, signal)
         occupancy = osteoclasts.rank_occupancy(ln_ratio, person, exposure)
         precursors = 1.0 / (person["phiQ"] * occupancy + 1.0 - person["phiQ"])
-        death = osteoclasts.apoptosis(person, occupancy, deficit, none)
+        death = osteoclasts.apoptosis(person, occupancy, milieu.felt_deficit, none)
         clasts = {"C": occupancy * precursors / death, "Lp": like}
         coupling = osteoclasts.resorption(clasts, person, occupancy, signal)
-        supply = osteoblasts.progenitor_supply(coupling, person, hormones, exposure, none)
+        supply = osteoblasts.progenitor_supply(coupling, person, milieu, none)
         matured = osteoblasts.differentiation(person, signal, none)
         progenitors = supply / (person["phiP"] * matured + 1.0 - person["phiP"])
         return {
@@ -53,15 +57,15 @@ def steady_state(person: Person, hormones: Hormones, bisphosphonates: int = 0) -
             "C": clasts["C"],
             "G": coupling,
             "P": progenitors,
-            "B": matured * progenitors / osteoblasts.apoptosis(person, deficit, none),
+            "B": matured * progenitors / osteoblasts.apoptosis(person, milieu, none),
             "Y": osteoblasts_now,
             "Z": refill / (refill + use),
             "Zr": signal,
+            "Tc": activated,
         }
 
     blasts = jax.lax.fori_loop(0, ITERATIONS, lambda _, b: cells(b)["B"], like + 1.0)
-    state = cells(blasts) | {"B": blasts, "A": like, "Zp": like, "Lp": like}
-    state |= {bisphosphonate.pool(drug): like for drug in range(bisphosphonates)}
+    state = cells(blasts) | slow | {"B": blasts, "A": like, "Zp": like, "Lp": like}
     return _bone_in_balance(state, person) | {k: like + v for k, v in state.items()}
 
 

@@ -1,16 +1,17 @@
 """Sclerostin, the Wnt signal, and modelling on quiescent surfaces.
 
-    Scl = Y^yexp exp(-aS Ae) / (1 + Rm / Kr)         free sclerostin
+    Scl = Y^yexp exp(-aS Ae) load^-0.3 / (1 + Rm / Kr)   free sclerostin
     lW  = ln[(1 + ks) / (1 + ks Scl)]                Wnt signal, 0 at baseline
     act = exp(w) - 1,  w = lW^2 / (lW + 0.1) for lW > 0, else 0
     Zr' = kz (lW - Zr)                               adaptation of the RANKL/OPG arm
     Z'  = kL / (1 + 10 act) (1 - Z) - kact act Z     quiescent surface left to model on
-    Y'  = kY (B - Y)                                 osteocytes
+    Y'  = kY (B - (1 + gc_e / 2) Y)                  osteocytes
 
 Modelling starts only above the habitual Wnt signal and spends the surface it forms on: that is why
 romosozumab's formation burst fades and why it still works after bisphosphonates. The ramp `w` is
 once differentiable and exactly zero at and below baseline (the prototype's soft ramp went negative
-there). Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
+there). Load lowers sclerostin (Robling 2008, 10.1074/jbc.M705092200; the exponent is assumed,
+no trial identifies it). Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
 """
 
 from __future__ import annotations
@@ -18,18 +19,24 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State, log
+from cohort.model.endocrine.glucocorticoid import OSTEOCYTE_LOSS
+from cohort.model.endocrine.system import Milieu
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 
 RAMP = 0.1
+BY_LOAD = 0.3
 REFILL_BLOCK = 10.0
 
 
 def free_sclerostin(
-    osteocytes: Patients, person: Person, anabolic: Patients, exposure: Exposure
+    osteocytes: Patients, person: Person, milieu: Milieu, anabolic: Patients, exposure: Exposure
 ) -> Patients:
     """Return `Scl`, relative to a 35-year-old."""
-    signal = jnp.exp(person["yexp"] * log(osteocytes) - person["aS"] * anabolic)
+    ln_signal = person["yexp"] * log(osteocytes) - person["aS"] * anabolic
+    if not isinstance(milieu.loading, int | float):
+        ln_signal = ln_signal - BY_LOAD * log(milieu.loading)
+    signal = jnp.exp(ln_signal)
     return signal / (1.0 + exposure.romosozumab / person["Kr"])
 
 
@@ -52,12 +59,13 @@ def surface_rates(activation: Patients, person: Person) -> tuple[Patients, Patie
 
 
 def tendencies(
-    state: State, person: Person, wnt: Patients, activation: Patients
+    state: State, person: Person, milieu: Milieu, wnt: Patients, activation: Patients
 ) -> dict[str, tuple]:
     """Return production and loss of adaptation, quiescent surface and osteocytes."""
+    death = 1.0 + OSTEOCYTE_LOSS * milieu.glucocorticoid
     refill, use = surface_rates(activation, person)
     return {
         "Zr": (person["kz"] * wnt, person["kz"]),
         "Z": (refill, refill + use),
-        "Y": (person["kY"] * state["B"], person["kY"]),
+        "Y": (person["kY"] * state["B"], person["kY"] * death),
     }

@@ -108,6 +108,7 @@ def _turnover_markers() -> Iterable[Outcome]:
 def _hormones() -> Iterable[Outcome]:
     for name, unit, words, endpoint in (
         ("estradiol", "pg/mL", "Serum estradiol", "estradiol"),
+        ("testosterone", "ng/dL", "Serum total testosterone", "testosterone"),
         ("igf1", "ng/mL", "Serum insulin-like growth factor 1", "IGF1"),
         ("pth", "pg/mL", "Serum intact parathyroid hormone", "PTH"),
     ):
@@ -115,6 +116,24 @@ def _hormones() -> Iterable[Outcome]:
     yield Outcome(
         "sclerostin", "1", "Free sclerostin signal in bone, relative to a healthy 35-year-old"
     )
+    for name, unit, words in (
+        ("testosterone_free", "pg/mL", "Serum free testosterone, by mass action"),
+        ("shbg", "nmol/L", "Serum sex hormone-binding globulin"),
+        ("lh", "IU/L", "Serum luteinizing hormone"),
+        ("progesterone", "ng/mL", "Serum progesterone, mean over a cycle before menopause"),
+        ("calcium", "mmol/L", "Serum calcium"),
+    ):
+        endpoint = ("bioavailable_testosterone", None) if name == "testosterone_free" else None
+        yield Outcome(name, unit, words, measured=True, published=endpoint, extra=True)
+    for name, words in (
+        ("tnf_alpha", "Serum TNF-alpha, relative to a healthy 35-year-old"),
+        ("il_6", "Serum interleukin 6, relative to a healthy 35-year-old"),
+        ("growth_hormone", "Growth hormone, mean of a day, relative to a healthy 35-year-old"),
+        ("gh_pulse", "Size of growth-hormone pulses, relative to a healthy 35-year-old"),
+        ("lean_mass", "Lean mass, relative to a healthy 35-year-old of the same sex"),
+        ("fall_rate", "Falls per year, relative to a healthy person of 65"),
+    ):
+        yield Outcome(name, "1", words, extra=True)
 
 
 def _on_request() -> Iterable[Outcome]:

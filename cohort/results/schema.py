@@ -38,7 +38,7 @@ _COVARIATES: dict[str, tuple[str, str]] = {
 _BASELINES = (
     *(f"bmd_{site}" for site in SITES.values()),
     *(f"t_score_{site}" for site in SITES.values()),
-    *("ctx", "p1np", "bsap", "estradiol", "igf1", "pth"),
+    *("ctx", "p1np", "bsap", "estradiol", "testosterone", "igf1", "pth"),
 )
 NULLABLE = frozenset({"years_since_menopause", "age_at_menopause"})
 """Columns of `patients` in which NaN means "does not apply", not a failed patient."""

@@ -7,8 +7,8 @@ that one compiled function serves every study with as many of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from cohort.therapy import Therapy
 # Doses beyond the label's act less than in proportion: level for half of the largest effect.
 # Raloxifene 120 mg did no more for BMD than 60 mg (MORE, 10.1001/jama.282.7.637).
 HALF_LEVEL = 0.25
+SATURATING = frozenset({"serm", "progestin", "calcium_vitamin_d"})
 QUADRATURE = 48
 CLEARANCE = {"denosumab": "dmab_clearance", "romosozumab": "romo_clearance"}
 
@@ -43,6 +44,7 @@ class DrugNumbers:
         weight: quadrature weights over the signal of the label's dose, `(pulse, node)`.
         anabolic: of each kind of injection over teriparatide 20 ug, `(pulse,)`.
         catabolic: the same for the catabolic signal.
+        levels: names of the levels, each with whether adherence leaves it alone.
     """
 
     antibody: Patients
@@ -52,6 +54,7 @@ class DrugNumbers:
     weight: Patients
     anabolic: tuple[Patients, ...]
     catabolic: tuple[Patients, ...]
+    levels: tuple[tuple[str, bool], ...] = field(metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass
@@ -93,6 +96,7 @@ def drug_numbers(drugs: Drugs, values: Mapping[str, Patients]) -> DrugNumbers:
         weight=jnp.asarray(np.array([w for w, _ in shapes]).reshape(-1, QUADRATURE), dtype),
         anabolic=tuple(values.get(ratio["anabolic_ratio"], one) for ratio in ratios),
         catabolic=tuple(values.get(ratio["catabolic_ratio"], one) for ratio in ratios),
+        levels=drugs.levels,
     )
 
 
@@ -138,7 +142,7 @@ def add_drug_parameters(person: Person, numbers: DrugNumbers) -> Person:
     pairs = zip(numbers.release, numbers.potency, strict=True)
     for drug, (release, potency) in enumerate(pairs):
         own[f"ko_{pool(drug)}"], own[f"E_{pool(drug)}"] = release, potency
-    return Person({**person.theta, **own}, person.eta, person.age_at_menopause)
+    return replace(person, theta={**person.theta, **own})
 
 
 def serum_step(
@@ -171,6 +175,7 @@ def serum_step(
 
 def exposure(
     person: Person,
+    numbers: DrugNumbers,
     drives: list[tuple[Patients, Patients]],
     serum: Mapping[str, Patients],
     row: StepForcing,
@@ -180,29 +185,43 @@ def exposure(
 
     Args:
         person: parameters of the block.
+        numbers: of the study's drugs.
         drives: of `pulse_drives`.
         serum: antibodies' concentrations at this end.
         row: the step's inputs.
-        levels: of `schedule.LEVELS` at this end, `(4,)`.
+        levels: at this end, in the order of `numbers.levels`.
     """
     zero = jnp.zeros((), row.pulses.dtype)
     taken = person.eta["adherence"]
-    estrogen, serm, progestin, calcium = (levels[i] * taken for i in range(4))
     return Exposure(
         denosumab=serum["denosumab"],
         romosozumab=serum["romosozumab"],
         pth_anabolic=sum((row.pulses[i] * a * taken for i, (a, _) in enumerate(drives)), zero),
         pth_catabolic=sum((row.pulses[i] * c * taken for i, (_, c) in enumerate(drives)), zero),
-        estrogen=estrogen,
-        serm=saturating(serm),
-        progestin=saturating(progestin),
-        calcium=saturating(calcium),
         bisphosphonate=tuple(
             row.bisphosphonate[drug, 0] * person.eta["bp_uptake"] * taken
             + row.bisphosphonate[drug, 1] * person.eta["bp_retention"]
             for drug in range(row.bisphosphonate.shape[0])
         ),
+        levels=felt_levels(numbers.levels, [levels[i] for i in range(len(numbers.levels))], taken),
     )
+
+
+def felt_levels(
+    names: Sequence[tuple[str, bool]], levels: Sequence[Patients], taken: Patients
+) -> dict[str, Patients]:
+    """Return levels by name: own doses scaled by adherence, effects that saturate saturated.
+
+    Args:
+        names: of the levels, each with whether adherence leaves it alone.
+        levels: in their order.
+        taken: share of the own doses that a person takes.
+    """
+    total: dict[str, Patients] = {}
+    for (name, clinic), level in zip(names, levels, strict=True):
+        own = level if clinic else level * taken
+        total[name] = total[name] + own if name in total else own
+    return {k: saturating(v) if k in SATURATING else v for k, v in total.items()}
 
 
 def saturating(level: Patients) -> Patients:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cohort.model.arrays import Patients, State
-from cohort.model.endocrine import YOUNG_AGE, hormones
+from cohort.model.endocrine.own import YOUNG_AGE, hormones
 from cohort.model.exposure import Exposure, no_exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise
@@ -30,7 +30,7 @@ LATE_STEPS = (8,) * 22 + (12,) * 2
 DAYS_PER_YEAR = 365.25
 
 
-def live(person: Person, age: Patients, noise: Patients, bisphosphonates: int) -> State:
+def live(person: Person, age: Patients, noise: Patients) -> State:
     """Return the state at the start of a study.
 
     Args:
@@ -38,10 +38,9 @@ def live(person: Person, age: Patients, noise: Patients, bisphosphonates: int) -
         age: years at the start of the study, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`; the first `LATE_NODES + 1` lie in the
             history.
-        bisphosphonates: number of drugs whose (empty) pools the state must hold.
     """
-    state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)), bisphosphonates)
-    exposure = no_exposure(bisphosphonates)
+    state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)))
+    exposure = no_exposure()
     lived = jnp.maximum(age - YOUNG_AGE, 0.0)
     noisy = jnp.minimum(lived, NOISY_YEARS)
     turning = age - noisy

@@ -8,17 +8,19 @@ within-person and assay variation. The same draws serve every arm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State
+from cohort.model.observables.binding import total_testosterone
 from cohort.results.outcomes import CHANGE, MEASURED, SITES
 
 MARKERS = {"ctx": "ctx_scale", "p1np": "p1np_scale", "bsap": "bsap_scale"}
-HORMONES = ("estradiol", "igf1", "pth")
+HORMONES = ("estradiol", "testosterone_free", "shbg", "lh", "progesterone", "igf1", "pth")
 BONE = tuple(f"bmd_{site}" for site in SITES.values())
-MEASURABLE = (*BONE, *MARKERS, *HORMONES)
+MEASURABLE = (*BONE, *MARKERS, "estradiol", "testosterone", "igf1", "pth")
+ON_REQUEST = ("testosterone_free", "shbg", "lh", "progesterone", "calcium")
 
 
 def absolute(
@@ -49,19 +51,24 @@ def absolute(
         result[name] = reference[name] * eta[scale] * seen[name]
     for name in HORMONES:
         result[name] = recruited[name] * seen[name] / untreated[name]
-    return result
+    result["progesterone"] = result["progesterone"] + result.pop("progesterone_given")
+    free, binding = result["testosterone_free"], result["shbg"]
+    return result | {"testosterone": total_testosterone(free, binding)}
 
 
-def measured(values: State, normals: Patients, cv: Mapping[str, Patients]) -> State:
+def measured(
+    values: State, names: Sequence[str], normals: Patients, cv: Mapping[str, Patients]
+) -> State:
     """Return what instruments would have read.
 
     Args:
         values: true values, `(visit, patient)` each.
-        normals: independent standard normal draws, `(visit, quantity, patient)`.
+        names: the outcomes that are measured.
+        normals: independent standard normal draws, `(visit, name, patient)`.
         cv: coefficient of variation by outcome.
     """
     result = {}
-    for index, name in enumerate(MEASURABLE):
+    for index, name in enumerate(names):
         error = cv[name] * normals[:, index]
         factor = 1.0 + error if name in BONE else jnp.exp(error)
         result[MEASURED + name] = values[name] * factor

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from cohort.errors import BadInput
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
 from cohort.parameter import value_problems
@@ -17,7 +19,8 @@ from cohort.trial.schema import Study
 from cohort.trial.study import arm_courses
 from cohort.units import DAYS_PER_MONTH
 
-PREMENOPAUSAL_MARKERS = ("ctx", "p1np", "bsap")
+MARKERS = ("ctx", "p1np", "bsap")
+YOUNG = ("premenopausal", "25-29 years")  # stages whose markers stand for a 35-year-old
 
 
 @dataclass(frozen=True)
@@ -75,28 +78,46 @@ class Reference:
     """Absolute values behind the model's relative ones.
 
     Attributes:
-        bmd: by site, mean and SD of the young reference in g/cm2.
-        level: of markers and hormones in a typical young woman.
+        bmd: mean and SD of the young reference in g/cm2, by site and sex.
+        level: of markers in typical young people, by outcome and sex.
         cv: coefficient of variation of a measurement by outcome.
     """
 
-    bmd: Mapping[str, tuple[float, float]]
-    level: Mapping[str, float]
+    bmd: Mapping[tuple[str, str], tuple[float, float]]
+    level: Mapping[tuple[str, str], float]
     cv: Mapping[str, float]
+
+    def of(self, male: np.ndarray, male_reference: bool) -> dict[str, np.ndarray]:
+        """Return every person's own references: `<bmd>_mean`, `<bmd>_sd`, and levels.
+
+        Args:
+            male: 1 in men, `(patient,)`.
+            male_reference: whether men's T-scores refer to young men.
+        """
+        found = {
+            name: np.where(male > 0, self.level[name, "male"], level)
+            for (name, sex), level in self.level.items()
+            if sex == "female"
+        }
+        other = "male" if male_reference else "female"
+        for site in SITES.values():
+            women, men = self.bmd[site, "female"], self.bmd[site, other]
+            for part, women_part, men_part in zip(("mean", "sd"), women, men, strict=True):
+                found[f"bmd_{site}_{part}"] = np.where(male > 0, men_part, women_part)
+        return found
 
 
 def load_reference(study: Study) -> Reference:
     """Read the reference values that a study uses, its own precision errors put in."""
-    rows = _rows("t_score")
     bmd = {
-        row["site"]: (float(row["mean"]), float(row["sd"]))
-        for row in rows
-        if row["sex"] == "female"
+        (row["site"], row["sex"]): (float(row["mean"]), float(row["sd"]))
+        for row in _rows("t_score")
     }
-    level = {"pth": 36.0, "igf1": 163.0}
-    for row in _rows("markers"):
-        if row["sex"] == "female" and row["stage"] == "premenopausal":
-            level[row["quantity"]] = float(row["median"])
+    level = {
+        (row["quantity"], row["sex"]): float(row["median"])
+        for row in _rows("markers")
+        if row["quantity"] in MARKERS and row["stage"] in YOUNG
+    }
     cv = {}
     for row in _rows("measurement"):
         name = f"bmd_{row['quantity']}" if row["quantity"] in SITES.values() else row["quantity"]

@@ -24,13 +24,14 @@ import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.bisphosphonate import pool
-from cohort.model.endocrine import YOUNG_AGE, hormones
+from cohort.model.endocrine.own import YOUNG_AGE, hormones
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, tendency
 from cohort.model.steady_state import steady_state
 from cohort.patients.variability import load_variability
-from cohort.solve.exposures import CLEARANCE, drug_numbers, saturating
+from cohort.solve.compiled import tile_person
+from cohort.solve.exposures import CLEARANCE, add_drug_parameters, drug_numbers, felt_levels
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, NOISY_YEARS
 from cohort.solve.plan import Plan, make_plan
 from cohort.solve.reference_drugs import (
@@ -42,9 +43,9 @@ from cohort.solve.reference_drugs import (
     label_signal,
     linear_flow,
 )
-from cohort.solve.simulate import StudySimulator, make_person_of
+from cohort.solve.simulate import StudySimulator
 from cohort.solve.step import Inputs
-from cohort.solve.trial import observe
+from cohort.solve.trial import observe, ready
 from cohort.therapy import load_therapy
 from cohort.trial.schema import Study
 from cohort.trial.study import arm_courses
@@ -117,7 +118,8 @@ class Reference:
             self._bisphosphonates = plan.drugs.bisphosphonates
             values = {name: jnp.asarray(value) for name, value in plan.values.items()}
             tile, noise = StudySimulator(study, plan, load_variability()).persons(slots)
-            person = make_person_of(values, tile, drug_numbers(plan.drugs, values))
+            self._numbers = drug_numbers(plan.drugs, values)
+            person = add_drug_parameters(tile_person(values, tile), self._numbers)
             everybody = tile["age"].shape
             person = jax.tree.map(lambda x: jnp.broadcast_to(x, everybody), person)
             self._person, self._age, self._noise = jax.tree.map(
@@ -134,7 +136,7 @@ class Reference:
     def _lay_out(self, plan: Plan, values: Mapping[str, Patients]) -> None:
         rooms = compartments(course for own in self._courses.values() for course in own)
         young = hormones(self._person, jnp.full_like(self._age, YOUNG_AGE))
-        state = steady_state(self._person, young, len(self._bisphosphonates))
+        state = ready(steady_state(self._person, young), self._person, self._age, self._numbers)
         self._layout = Layout(tuple(sorted(state)), rooms)
         cells = jnp.stack([state[name] for name in self._layout.states], axis=1)
         drugs = jnp.zeros((len(cells), len(rooms.names)))
@@ -293,9 +295,7 @@ def _inputs(
     rooms, eta = layout.rooms, person.eta
     zero = jnp.zeros(())
     taken = eta["adherence"]
-    estrogen, serm, progestin, calcium = (
-        taken * sum((drugs[place] for place in places), zero) for places in rooms.levels
-    )
+    levels = [sum((w * drugs[i] for i, w in places), zero) for _, places in rooms.levels]
     # An empty compartment may read a rounding error below zero.
     peptide = [jnp.maximum(drugs[place], 0.0) for place in rooms.blood]
     answer = [taken * level / (eta["pth_clearance"] + level) for level in peptide]
@@ -307,11 +307,8 @@ def _inputs(
         romosozumab=drugs[1],
         pth_anabolic=signal[0],
         pth_catabolic=signal[1],
-        estrogen=estrogen,
-        serm=saturating(serm),
-        progestin=saturating(progestin),
-        calcium=saturating(calcium),
         bisphosphonate=(zero,) * sum(name.startswith(pool(0)[:-1]) for name in layout.states),
+        levels=felt_levels([level for level, _ in rooms.levels], levels, taken),
     )
     return hormones(person, age), drug, Noise(noise[0], noise[1])
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import quad
 
-from cohort.solve.schedule import ANTIBODIES, LEVELS, is_continuous
+from cohort.solve.schedule import ANTIBODIES, is_continuous, raised_levels
 from cohort.therapy import Therapy, load_therapy
 from cohort.trial.regimen import DoseCourse
 
@@ -27,13 +27,14 @@ class Compartments(NamedTuple):
 
     Attributes:
         names: of every state; the two antibodies' serum comes first.
-        levels: for each of `schedule.LEVELS`, the states that add up to it.
+        levels: name of each level and whether adherence leaves it alone, with the states that add
+            up to it and the weight of each.
         blood: the peptide concentrations, over that of half effect.
         analogues: the PTH analogue of each.
     """
 
     names: tuple[str, ...]
-    levels: tuple[tuple[int, ...], ...]
+    levels: tuple[tuple[tuple[str, bool], tuple[tuple[int, float], ...]], ...]
     blood: tuple[int, ...]
     analogues: tuple[str, ...]
 
@@ -59,7 +60,7 @@ class Entry(NamedTuple):
 def compartments(courses: Iterable[DoseCourse]) -> Compartments:
     """Return the drug states that these courses need."""
     names = [f"serum {target}" for target in SERUM]
-    levels: dict[str, list[int]] = {action: [] for action in LEVELS}
+    levels: dict[tuple[str, bool], list[tuple[int, float]]] = {}
     blood: dict[str, int] = {}
     for therapy, route in sorted({(c.therapy, c.route) for c in courses}):
         drug = load_therapy(therapy)
@@ -70,12 +71,13 @@ def compartments(courses: Iterable[DoseCourse]) -> Compartments:
         if drug.action == "pth_analogue" and therapy not in blood:
             blood[therapy] = len(names)
             names.append(f"blood {therapy}")
-        if drug.action in LEVELS and f"level {therapy}" not in names:
-            levels[drug.action].append(len(names))
-            names.append(f"level {therapy}")
+        if drug.action == "levels":
+            for level, amount in raised_levels(drug, route).items():
+                levels.setdefault(level, []).append((len(names), amount))
+            names.append(f"level {therapy} {route}")
     return Compartments(
         tuple(names),
-        tuple(tuple(places) for places in levels.values()),
+        tuple((level, tuple(places)) for level, places in levels.items()),
         tuple(blood.values()),
         tuple(blood),
     )
@@ -102,7 +104,7 @@ def linear_flow(rooms: Compartments) -> np.ndarray:
         else:
             absorbed = drug.absorption_rate(route[0])
             matrix[column, column] = -absorbed
-            row = rooms.names.index(_central(drug))
+            row = rooms.names.index(_central(drug, route[0]))
             matrix[row, column] = absorbed * _central_unit(drug, route[0])
     return matrix
 
@@ -158,13 +160,13 @@ def _entrance(drug: Therapy, course: DoseCourse) -> tuple[str, float]:
         return f"depot {drug.name} {course.route}", amount
     if route.to == "depot":
         return f"depot {drug.name} {course.route}", course.amount
-    return _central(drug), course.amount * _central_unit(drug, course.route)
+    return _central(drug, course.route), course.amount * _central_unit(drug, course.route)
 
 
-def _central(drug: Therapy) -> str:
+def _central(drug: Therapy, route: str) -> str:
     if drug.action in ANTIBODIES:
         return f"serum {ANTIBODIES[drug.action]}"
-    return f"level {drug.name}"
+    return f"level {drug.name} {route}"
 
 
 def _central_unit(drug: Therapy, route: str) -> float:

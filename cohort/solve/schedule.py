@@ -5,7 +5,8 @@ the patients is the antibodies' saturable loss and whatever differs between pers
 doses at most `CONTINUOUS` days apart act as a steady rate, since the model's fastest answer to them
 takes days; rarer doses enter on their day. An injection of a PTH analogue works within hours, so a
 course of them begins and ends with half an injection and is steady from the first to the last: the
-trapezoid rule for a sum, without which the cells would feel it half a day late.
+trapezoid rule for a sum, without which the cells would feel it half a day late. Rarer ones than
+every other day are given one by one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from cohort.trial.regimen import DoseCourse
 
 CONTINUOUS = 8.0
 ANTIBODIES = {"rankl_antibody": "denosumab", "sclerostin_antibody": "romosozumab"}
-LEVELS = ("estrogen", "serm", "progestin", "calcium_vitamin_d")
+# Injections of a PTH analogue are hours of signal: only up to every other day do the cells, which
+# answer for days (`model.pth`), feel them as one steady signal.
+CONTINUOUS_PULSES = 2.0
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class Drugs:
         antibodies: therapy by target, `denosumab` and `romosozumab`.
         bisphosphonates: therapies, in the order of their pools.
         pulses: kinds of PTH injections.
+        levels: names of the levels that they raise, each with whether doses are given by others,
+            so that a person's adherence does not scale them.
     """
 
     therapies: Mapping[str, Therapy]
     antibodies: Mapping[str, Therapy]
     bisphosphonates: tuple[str, ...]
     pulses: tuple[Pulse, ...]
+    levels: tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Forcing:
         antibody: ug/mL/day into serum, `(step, 2)` for RANKL and sclerostin antibodies.
         bisphosphonate: label days per day onto bone, `(step, drug, 2)`: taken at home, given.
         pulses: injections per day, `(step, pulse)`.
-        level_start: relative levels of `LEVELS` at the start of the step, `(step, 4)`.
+        level_start: levels at the start of the step, in the order of `Drugs.levels`,
+            `(step, level)`.
         level_end: the same at its end.
     """
 
@@ -71,7 +78,8 @@ class Forcing:
 
 def is_continuous(course: DoseCourse) -> bool:
     """Whether a course acts as a steady rate rather than dose by dose."""
-    return course.doses > 1 and course.interval_days <= CONTINUOUS
+    often = CONTINUOUS_PULSES if _is_pulsed(course) else CONTINUOUS
+    return course.doses > 1 and course.interval_days <= often
 
 
 def study_drugs(arms: Mapping[str, Sequence[DoseCourse]]) -> Drugs:
@@ -97,7 +105,21 @@ def study_drugs(arms: Mapping[str, Sequence[DoseCourse]]) -> Drugs:
         antibodies,
         tuple(t.name for t in therapies.values() if t.action == "bisphosphonate"),
         tuple(Pulse(*kind) for kind in sorted(injections)),
+        tuple(sorted({x for c in courses for x in raised_levels(therapies[c.therapy], c.route)})),
     )
+
+
+def raised_levels(therapy: Therapy, route: str) -> dict[tuple[str, bool], float]:
+    """Return the levels that a therapy raises by a route, by how much at the reference dose.
+
+    Their keys say besides whether doses are given by others, so that adherence does not scale them.
+    """
+    clinic = therapy.routes[route].clinic
+    return {
+        (name, clinic): effect.amount
+        for name, effect in therapy.levels.items()
+        if not effect.routes or route in effect.routes
+    }
 
 
 def study_grid(
@@ -123,8 +145,8 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
     antibody = np.zeros((steps, 2))
     bisphosphonate = np.zeros((steps, len(drugs.bisphosphonates), 2))
     pulses = np.zeros((steps, len(drugs.pulses)))
-    level_start = np.zeros((steps, len(LEVELS)))
-    level_end = np.zeros((steps, len(LEVELS)))
+    level_start = np.zeros((steps, len(drugs.levels)))
+    level_end = np.zeros((steps, len(drugs.levels)))
     for course in courses:
         therapy = drugs.therapies[course.therapy]
         route = therapy.routes[course.route]
@@ -144,9 +166,10 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
         else:
             flux = _into_serum(*given, course, therapy, grid)
             level = _level(flux * route.fraction, therapy, grid)
-            column = LEVELS.index(therapy.action)
-            level_start[:, column] += level[:-1]
-            level_end[:, column] += level[1:]
+            for raised, amount in raised_levels(therapy, course.route).items():
+                column = drugs.levels.index(raised)
+                level_start[:, column] += amount * level[:-1]
+                level_end[:, column] += amount * level[1:]
     return Forcing(antibody, bisphosphonate, pulses, level_start, level_end)
 
 

@@ -1,14 +1,13 @@
 """The simulator: patients by their numbers in, everything that is reported of them out.
 
 Work is done in tiles of a fixed number of patients, so that a patient's numbers do not depend on
-who else is in the block. A tile lives its history once and is then treated in every arm; each of
-these is one compiled function, shared by all studies of like shape.
+who else is in the block. A tile lives its history once and is then treated in every arm
+(`compiled`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +15,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from cohort.model.arrays import Patients, State
-from cohort.model.endocrine import hormones
-from cohort.model.observables.hormones import endogenous
-from cohort.model.person import Person, make_person
-from cohort.patients.population import Target, load_population
-from cohort.patients.randomness import id_words, stream_key, stream_normals, uniforms
+from cohort.patients.covariates import HORMONES, Target
+from cohort.patients.population import load_population
+from cohort.patients.randomness import id_words, stream_key
 from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.sampling import sample
@@ -28,108 +25,31 @@ from cohort.patients.variability import Variability, load_variability
 from cohort.results.block import BlockResult, ResultCode
 from cohort.results.outcomes import OUTCOMES, SITES, visit_columns
 from cohort.results.schema import THETA
-from cohort.solve.exposures import (
-    DrugNumbers,
-    StepForcing,
-    add_drug_parameters,
-    drug_numbers,
+from cohort.solve.compiled import (
+    DRAWN_NODES,
+    DRAWN_VISITS,
+    VISITS,
+    draw_noise,
+    lengthened,
+    report_arm,
+    room,
+    run_arm,
+    run_history,
 )
-from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
-from cohort.solve.measurement import HORMONES, MEASURABLE, absolute, measured, with_changes
-from cohort.solve.noise import slow_noise
+from cohort.solve.conduct import conduct
+from cohort.solve.exposures import StepForcing, drug_numbers
+from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
+from cohort.solve.measurement import MEASURABLE
+from cohort.solve.measurement import ON_REQUEST as MEASURED_ON_REQUEST
 from cohort.solve.plan import Plan, load_reference, make_plan
 from cohort.solve.schedule import Forcing
-from cohort.solve.trial import Steps, noise_nodes, treat
+from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
 from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
 RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
-
-# Lengths are rounded up to these, and the surplus is neither computed nor reported: studies differ
-# in length more than in what is compiled, and compiling takes seconds.
-STEPS, VISITS, NODES = 2048, 32, 128
-# Draws take time, so that their numbers are rounded up less.
-DRAWN_VISITS, DRAWN_NODES = 4, 64
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
-
-
-def make_person_of(values: Mapping[str, Patients], tile: Mapping, numbers: DrugNumbers) -> Person:
-    """Return the persons of a tile, the study's drugs known to them."""
-    person = make_person(values, tile["eta"], tile["age_at_menopause"])
-    return add_drug_parameters(person, numbers)
-
-
-def room(count: int, unit: int) -> int:
-    """Round a length up, so that studies of many lengths share a compiled function."""
-    return -(-count // unit) * unit
-
-
-@partial(jax.jit, static_argnames=("nodes",))
-def draw_noise(
-    key: Patients, high: Patients, low: Patients, sd: Patients, years: Patients, nodes: int
-) -> Patients:
-    """Return the slow noise of a tile at its nodes, `(node, 2, patient)`, and empty room."""
-    normals = stream_normals(key, high, low, 2 * nodes).astype(sd.dtype)
-    drawn = slow_noise(normals.reshape(nodes, 2, -1), sd, years)
-    return jnp.pad(drawn, ((0, room(nodes, NODES) - nodes), (0, 0), (0, 0)))
-
-
-@jax.jit
-def run_history(
-    values: Mapping, tile: Mapping, numbers: DrugNumbers, noise: Patients, first_day: Patients
-) -> State:
-    """Return the state of a tile at the study's first grid point."""
-    person = make_person_of(values, tile, numbers)
-    age = tile["age"] + first_day / DAYS_PER_YEAR
-    return live(person, age, noise, len(numbers.release))
-
-
-@partial(jax.jit, static_argnames=("visits", "cells_too"))
-def run_arm(
-    state: State,
-    values: Mapping,
-    tile: Mapping,
-    numbers: DrugNumbers,
-    noise: Patients,
-    steps: Steps,
-    count: Patients,
-    visits: int,
-    cells_too: bool,
-) -> tuple[State, Patients]:
-    """Return the relative outputs of a tile in one arm, `(visit, patient)`, and the bad day."""
-    person = make_person_of(values, tile, numbers)
-    return treat(state, person, tile["age"], noise, steps, numbers, visits, cells_too, count=count)
-
-
-@partial(jax.jit, static_argnames=("visits", "columns"))
-def report_arm(
-    seen: State,
-    values: Mapping,
-    tile: Mapping,
-    reports: Mapping,
-    visits: int,
-    columns: tuple[str, ...],
-) -> State:
-    """Return every reported column of a tile in one arm, `(patient, visit)`."""
-    person = make_person(values, tile["eta"], tile["age_at_menopause"])
-    reference, entry = reports["reference"], reports["entry"]
-    untreated = endogenous(hormones(person, tile["age"]))
-    seen = {name: value[:visits] for name, value in seen.items()}
-    seen = absolute(seen, tile["recruited"], untreated, person.eta, reference, entry)
-    true = with_changes(seen, reference, entry)
-    count = visits * len(MEASURABLE)
-    draws = stream_normals(reports["key"], tile["high"], tile["low"], count)
-    draws = draws.reshape(visits, len(MEASURABLE), -1).astype(tile["age"].dtype)
-    read = with_changes(measured(seen, draws, reports["cv"]), reference, entry)
-    both = true | read
-    return {column: both[column].astype(jnp.float32).T for column in columns}
-
-
-def _lengthened(rows: Patients) -> Patients:
-    """Add empty steps, which are never made."""
-    extra = room(len(rows), STEPS) - len(rows)
-    return jnp.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1))
 
 
 def make_simulator(study: Study) -> StudySimulator:
@@ -155,7 +75,8 @@ class StudySimulator:
         self._study = study
         self._plan = plan
         self._variability = variability
-        self._population = load_population(study.population.name)
+        self._male_reference = study.outputs.male_t_score_reference
+        self._population = load_population(study.population.name, self._male_reference)
         self._dtype = jnp.dtype(study.engine.precision)
         self._columns = visit_columns(study.outputs.extra, measured=study.measurement.enabled)
         self._put_numbers()
@@ -165,7 +86,7 @@ class StudySimulator:
         used = np.flatnonzero((grid.length > 0) | (grid.visit >= 0))
         self._count = jnp.asarray(used[-1] + 1, jnp.int32)
         self._visits = room(len(plan.months), VISITS)
-        self._cells_too = not ON_REQUEST.isdisjoint(self._columns)
+        self._extras = not ON_REQUEST.isdisjoint(self._columns)
         self._values = {name: real(value) for name, value in plan.values.items()}
         self._numbers = drug_numbers(plan.drugs, self._values)
         self._first_day = real(grid.start[0])
@@ -173,19 +94,16 @@ class StudySimulator:
         self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
         shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit))
         self._steps = {
-            arm: jax.tree.map(_lengthened, Steps(*shared, self._rows(forcing)))
+            arm: jax.tree.map(lengthened, Steps(*shared, self._rows(forcing)))
             for arm, forcing in plan.forcing.items()
         }
-        reference = load_reference(self._study)
-        levels = {name: real(value) for name, value in reference.level.items()}
-        for site, (mean, sd) in reference.bmd.items():
-            levels |= {f"bmd_{site}_mean": real(mean), f"bmd_{site}_sd": real(sd)}
-        seed = self._study.seed
+        self._reference = load_reference(self._study)
+        cv = self._reference.cv
+        streams = "measurement", "measurement on request"
         self._reports = {
-            "reference": levels,
-            "cv": {name: real(reference.cv[name]) for name in MEASURABLE},
+            "cv": {name: real(cv[name]) for name in (*MEASURABLE, *MEASURED_ON_REQUEST)},
             "entry": jnp.asarray(plan.months.index(0.0)),
-            "key": stream_key(seed, "measurement"),
+            "keys": tuple(stream_key(self._study.seed, stream) for stream in streams),
         }
         noise = self._variability.noise
         self._noise_sd = real(np.array([noise.lnL.sd, noise.sP.sd]))
@@ -204,6 +122,10 @@ class StudySimulator:
         )
 
     @property
+    def _with_men(self) -> bool:
+        return any(part.population.sex == "male" for part in self._population.strata)
+
+    @property
     def theta_fields(self) -> Mapping[str, tuple[str, str]]:
         """Unit and meaning of every individual effect, by name."""
         effects = self._variability.effects
@@ -215,10 +137,10 @@ class StudySimulator:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about published baselines that the study's eligibility does not allow."""
-        chosen = recruit(
+        strata = recruit(
             self._population, self._variability, self._baseline(), self._study.eligibility
         )
-        return chosen.missed
+        return tuple(dict.fromkeys(sentence for part in strata for sentence in part.missed))
 
     @property
     def device(self) -> str:
@@ -246,7 +168,7 @@ class StudySimulator:
             BadInput: eligibility excludes nearly everybody.
         """
         sampled = self._sample(slots)
-        extra = self._conduct(slots)
+        extra = conduct(self._study, slots)
         shape = len(slots), len(self._plan.months)
         results = {
             arm: ({name: np.empty(shape, np.float32) for name in self._columns}, np.empty(shape[0]))
@@ -290,29 +212,13 @@ class StudySimulator:
             slots,
         )
 
-    def _conduct(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """Draw who leaves when, and which share of her own doses she takes."""
-        shares = np.asarray(uniforms(self._study.seed, "conduct", slots, 2))
-        end = self._study.last_month
-        stay = 1.0 - self._study.dropout.annual_rate
-        left = 12.0 * np.log(np.maximum(shares[0], 1e-12)) / np.log(stay) if stay < 1 else end
-        adherence, taken = self._study.adherence, np.full(len(slots), self._study.adherence.mean)
-        if adherence.sd > 0:
-            from scipy.stats import beta
-
-            spread = adherence.mean * (1 - adherence.mean) / adherence.sd**2 - 1
-            shape = adherence.mean * spread, (1 - adherence.mean) * spread
-            taken = beta.ppf(shares[1].astype(np.float64), *shape)
-        months = np.minimum(left, end) * np.ones(len(slots))
-        return {"last_month": months.astype(np.float32), "adherence": taken}
-
     def persons(self, slots: np.ndarray) -> tuple[dict, Patients]:
         """Return the tile of these persons, filled up to `TILE`, and their slow noise.
 
         Args:
             slots: person numbers, at most `TILE`.
         """
-        return self._persons(self._sample(slots), self._conduct(slots), slice(0, TILE))
+        return self._persons(self._sample(slots), conduct(self._study, slots), slice(0, TILE))
 
     def relative(self, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
         """Return the outputs of `trial.observe` in an arm, `(visit, patient)` each.
@@ -335,10 +241,24 @@ class StudySimulator:
 
         high, low = id_words(np.pad(ids, (0, TILE - len(ids)), mode="edge"))
         own = sampled.covariates
+        male = np.asarray(own["male"])
         tile = {
             "age": lane(own["age"]),
-            "age_at_menopause": lane(own["age_at_menopause"]),
+            # A man's is never read, but must not be NaN.
+            "life": {
+                "age_at_menopause": lane(np.where(male > 0, 50.0, own["age_at_menopause"])),
+                "menopause_width": lane(own["menopause_width"]),
+            }
+            | ({"male": lane(male)} if self._with_men else {}),
+            "conditions": {
+                name: (lane(amount), lane(own["age"]) - lane(years))
+                for name, (amount, years) in sampled.conditions.items()
+            },
             "recruited": {name: lane(own[name]) for name in RECRUITED},
+            "reference": {
+                name: lane(values)
+                for name, values in self._reference.of(male, self._male_reference).items()
+            },
             "eta": {name: lane(value) for name, value in sampled.eta.items()}
             | {"adherence": lane(extra["adherence"])},
             "high": high,
@@ -349,7 +269,7 @@ class StudySimulator:
 
     def _lived(self, tile: Mapping, noise: Patients) -> State:
         past = noise[: LATE_NODES + 1]
-        return run_history(self._values, tile, self._numbers, past, self._first_day)
+        return run_history(self._values, tile, past, self._first_day)
 
     def _treated(
         self,
@@ -368,7 +288,7 @@ class StudySimulator:
             self._steps[arm],
             self._count if count is None else count,
             self._visits,
-            self._cells_too,
+            self._extras,
         )
 
     def _told(self, seen: State, tile: Mapping) -> State:
@@ -392,7 +312,7 @@ class StudySimulator:
         own = {name: np.asarray(value) for name, value in sampled.covariates.items()}
         since = own["years_since_menopause"]
         columns = {
-            "sex": np.full(len(sampled.ids), "female", dtype=object),
+            "sex": np.where(own["male"] > 0, "male", "female").astype(object),
             "age": own["age"],
             "years_since_menopause": np.where(since >= 0, since, np.nan),
             "age_at_menopause": own["age_at_menopause"],

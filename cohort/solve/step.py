@@ -20,7 +20,7 @@ from typing import TypeAlias
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State
-from cohort.model.endocrine import Hormones
+from cohort.model.endocrine.own import Hormones
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, tendency

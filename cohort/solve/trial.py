@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State
-from cohort.model.endocrine import hormones
+from cohort.model.bisphosphonate import pool
+from cohort.model.endocrine import system
+from cohort.model.endocrine.own import hormones
 from cohort.model.observables import bmd, cells, turnover_markers
 from cohort.model.observables import hormones as levels
 from cohort.model.person import Person
@@ -51,11 +53,22 @@ def observe(state: State, person: Person, inputs: Inputs, age: Patients, cells_t
     sites = bmd.relative_bmd(state, person, age)
     result = {f"bmd_{site}": value for site, value in sites.items()}
     result |= turnover_markers.relative_markers(state, person, now)
-    result |= levels.relative_hormones(inputs[0], inputs[1], now)
+    result |= levels.relative_hormones(state, person, *inputs[:2], now, age)
     if cells_too:
+        result |= levels.on_request(state, person, *inputs[:2], age)
         result |= cells.trajectories(state, person, now)
     like = state["Q"]
     return {name: jnp.broadcast_to(value, like.shape) for name, value in result.items()}
+
+
+def ready(state: State, person: Person, age: Patients, numbers: DrugNumbers) -> State:
+    """Give an untreated state what the study's drugs act on, as it is before the first dose."""
+    like = jnp.zeros_like(state["Q"])
+    state = state | {pool(drug): like for drug in range(len(numbers.release))}
+    names = [name for name, _ in numbers.levels]
+    if "LH" not in state and system.slow_states(person, names):
+        state |= system.balanced(person, hormones(person, age))
+    return {name: like + value for name, value in state.items()}
 
 
 def treat(
@@ -72,7 +85,7 @@ def treat(
     """Run an arm.
 
     Args:
-        state: at the first grid point.
+        state: at the first grid point, of `history.live`.
         person: parameters of the block.
         age: years at entry, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`.
@@ -93,7 +106,7 @@ def treat(
         below = jnp.clip(node.astype(jnp.int32), 0, noise.shape[0] - 2)
         part = node - below
         slow = noise[below] * (1.0 - part) + noise[below + 1] * part
-        drug = exposure(person, drives, serum, row, level)
+        drug = exposure(person, numbers, drives, serum, row, level)
         return hormones(person, age + day / DAYS_PER_YEAR), drug, Noise(slow[0], slow[1])
 
     def body(carry, xs: Steps):
@@ -115,8 +128,9 @@ def treat(
         seen = jax.lax.cond(xs.visit >= 0, record, lambda seen: seen, seen)
         return (state, serum, seen, bad_day), None
 
-    like = state["Q"]
     first = jax.tree.map(lambda x: x[0], steps)
+    state = ready(state, person, age + first.start / DAYS_PER_YEAR, numbers)
+    like = state["Q"]
     silent = {target: jnp.zeros_like(like) for target in CLEARANCE}
     start = inputs_at(first.start, first.node, silent, first.forcing, first.forcing.level_start)
     shapes = jax.eval_shape(lambda s: observe(s, person, start, age, cells_too), state)

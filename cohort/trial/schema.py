@@ -90,6 +90,10 @@ class Baseline(Table):
     t_score_femoral_neck: BaselineValue | None = Field(
         None, description="T-score of the femoral neck."
     )
+    testosterone: BaselineValue | None = Field(
+        None, description="Total testosterone of men, ng/dL."
+    )
+    igf1: BaselineValue | None = Field(None, description="IGF-1, ng/mL.")
     source: str = Field("", description="Where these numbers were published.")
 
 
@@ -242,6 +246,12 @@ class AssayPrecision(Table):
     estradiol: Variation | None = Field(None, description="Serum estradiol.")
     igf1: Variation | None = Field(None, description="Serum IGF-1.")
     pth: Variation | None = Field(None, description="Serum parathyroid hormone.")
+    testosterone: Variation | None = Field(None, description="Serum total testosterone.")
+    testosterone_free: Variation | None = Field(None, description="Serum free testosterone.")
+    shbg: Variation | None = Field(None, description="Serum sex hormone-binding globulin.")
+    lh: Variation | None = Field(None, description="Serum luteinizing hormone.")
+    progesterone: Variation | None = Field(None, description="Serum progesterone.")
+    calcium: Variation | None = Field(None, description="Serum calcium.")
 
 
 class Measurement(Table):

@@ -2,8 +2,9 @@
 
     BMC = (V - delt U) / (1 - delt U0),   BMD_s = w_s BMC_trab + (1 - w_s) BMC_cort
 
-with `U0 = r / (km + r)` the young part at a typical steady state. The spine of people beyond 60
-years gains `lsd` a year of what is not bone but reads as bone (osteophytes, calcified aorta).
+with `U0 = r / (km + r)` the young part at a typical steady state. The spine gains what is not bone
+but reads as bone (osteophytes, calcified aorta): `lsd` a year in women beyond 60, `lsdM` in men
+beyond 50 (mean spine BMD of men does not fall with age: NHANES).
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def relative_bmd(state: State, person: Person, age: Patients) -> dict[str, Patie
         trabecular = mineral(state, person, f"{part}_trabecular")
         cortical = mineral(state, person, f"{part}_cortical")
         result[site] = person[weight] * trabecular + (1.0 - person[weight]) * cortical
-    degeneration = person["lsd"] * jnp.maximum(age - 60.0, 0.0)
+    degeneration = person.by_sex(
+        person["lsd"] * jnp.maximum(age - 60.0, 0.0), person["lsdM"] * jnp.maximum(age - 50.0, 0.0)
+    )
     result["lumbar_spine"] = result["lumbar_spine"] + degeneration
     return result
