@@ -26,9 +26,14 @@ def bundled(kind: str) -> dict[str, Path]:
 
     Args:
         kind: `trials` (folders with a `trial.toml`) or a folder of TOML files
-            (`populations`, `therapies`, `parameters`).
+            (`protocols`, `populations`, `therapies`, `parameters`).
     """
     folder = data_root() / kind
     if kind == "trials":
         return {p.parent.name: p for p in sorted(folder.glob("*/trial.toml"))}
     return {p.stem: p for p in sorted(folder.glob("*.toml"))}
+
+
+def bundled_studies() -> dict[str, Path]:
+    """Return every study that runs by its name: replicas of trials, then protocols."""
+    return bundled("trials") | bundled("protocols")

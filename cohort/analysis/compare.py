@@ -23,6 +23,9 @@ from typing import Any, Protocol
 
 from cohort.results.published import MARKERS, SITES, PublishedRow
 
+PARTICIPANTS = ("women", "men", "mixed")
+"""Whom a trial recruits."""
+
 _MONTH = re.compile(r"month (\d+(?:\.\d+)?)$")
 
 
@@ -69,6 +72,21 @@ class Prediction:
     predicted: float
     therapy: str
     reason: str = ""
+
+    @property
+    def observed(self) -> float:
+        """As published, in percent."""
+        return self.row.value
+
+    @property
+    def unit(self) -> str:
+        """Unit of what is published and predicted: `%`."""
+        return "%"
+
+    @property
+    def standard_error(self) -> float:
+        """Of what is published, in percent; NaN where the source gives none."""
+        return self.row.standard_error
 
     @property
     def difference(self) -> float:
@@ -118,7 +136,7 @@ def arms_of(study: Mapping[str, Any]) -> dict[str, ArmFacts]:
 def published_predictions(
     rows: Iterable[PublishedRow], arms: Mapping[str, ArmFacts], trajectories: Trajectories
 ) -> list[Prediction]:
-    """Predict every published row of one trial that the model can predict.
+    """Predict every published change of BMD or of a marker of one trial.
 
     Args:
         rows: published rows; those that no column predicts are left out.
@@ -132,11 +150,15 @@ def published_predictions(
     for row in rows:
         if not row.comparable:
             continue
-        facts = arms.get(row.arm)
-        therapy = " + ".join(facts.therapies) if facts and facts.therapies else "none"
         value, reason = _predict(row, arms, trajectories)
-        predictions.append(Prediction(row, value, therapy, reason))
+        predictions.append(Prediction(row, value, therapy_of(row, arms), reason))
     return predictions
+
+
+def therapy_of(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> str:
+    """Name what a row's arm is given, background left out; `none` where it is given nothing."""
+    facts = arms.get(row.arm)
+    return " + ".join(facts.therapies) if facts and facts.therapies else "none"
 
 
 def _predict(
@@ -243,6 +265,20 @@ def errors_by_quantity(predictions: Iterable[Prediction]) -> list[Errors]:
     found = errors(sites, quantity) + errors(markers, quantity, each_trial_once=True)
     order = SITES + MARKERS
     return sorted(found, key=lambda e: order.index(e.group))
+
+
+def errors_by_participants(
+    predictions: Iterable[Prediction], participants: Mapping[str, str]
+) -> dict[str, list[Errors]]:
+    """Errors by site and marker, apart for trials in women, in men, and in both together.
+
+    Args:
+        predictions: those without a number are left out.
+        participants: one of `PARTICIPANTS` by trial.
+    """
+    kept = list(predictions)
+    groups = {who: [p for p in kept if participants[p.row.trial] == who] for who in PARTICIPANTS}
+    return {who: errors_by_quantity(rows) for who, rows in groups.items() if rows}
 
 
 def in_reading_order(predictions: Iterable[Prediction]) -> list[Prediction]:

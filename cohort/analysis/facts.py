@@ -1,4 +1,4 @@
-"""What a results folder says of itself, in words: the run, the arms, the evidence behind them."""
+"""What a results folder says of itself, in words: the run, and what its arms were given."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from typing import Any
 from cohort.analysis.compare import given
 from cohort.errors import BadInput
 from cohort.therapy import Therapy, load_therapy
-
-EVIDENCE_WORDS = {
-    "marker": "known from bone turnover markers in people, not from their bone mineral density",
-    "extrapolated": "extrapolated: no bone mineral density outcome in people stands behind it",
-}
 
 
 def regimens(arm: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
@@ -35,17 +30,6 @@ def _sentence(treatment: Mapping[str, Any]) -> str:
     if treatment.get("addl"):
         words += f", then every {treatment['ii']:g} days, {treatment['addl'] + 1} doses"
     return words
-
-
-def evidence_warnings(study: Mapping[str, Any]) -> list[str]:
-    """One sentence for each therapy whose effect on BMD no trial has shown."""
-    names = dict.fromkeys(
-        treatment["therapy"]
-        for group in (*map(given, study["arms"]), study.get("background") or ())
-        for treatment in group
-    )
-    found = [t for t in map(_therapy, names) if t is not None and t.evidence in EVIDENCE_WORDS]
-    return [f"The effect of {t.title.lower()} is {EVIDENCE_WORDS[t.evidence]}." for t in found]
 
 
 def _therapy(name: str) -> Therapy | None:

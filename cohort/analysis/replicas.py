@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from cohort.analysis.compare import Prediction, arms_of, published_predictions
+from cohort.analysis.hormones import HormonePrediction, hormone_predictions
 from cohort.analysis.trajectories import FolderTrajectories
 from cohort.errors import BadInput, did_you_mean
 from cohort.resources import bundled
-from cohort.results.published import published_of
+from cohort.results.published import has_prediction, published_of
 from cohort.results.reader import read_manifest
 from cohort.results.writer import write_tables
 
-_COLUMNS: tuple[tuple[str, pa.DataType, str, Callable[[Prediction], Any]], ...] = (
+Compared = Prediction | HormonePrediction
+"""A published row with its prediction, on the scale of bone or on that of hormones."""
+
+_COLUMNS: tuple[tuple[str, pa.DataType, str, Callable[[Compared], Any]], ...] = (
     ("row_id", pa.string(), "Stable name of the published row", lambda p: p.row.row_id),
     ("trial", pa.string(), "Bundled trial", lambda p: p.row.trial),
     ("arm", pa.string(), "Arm of the trial", lambda p: p.row.arm),
@@ -27,28 +31,58 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str, Callable[[Prediction], Any]], ...] 
     ("month", pa.float32(), "Nominal month", lambda p: p.row.month),
     ("statistic", pa.string(), "Statistic as published", lambda p: p.row.statistic),
     ("versus", pa.string(), "Against what the change is", lambda p: p.row.versus),
-    ("observed", pa.float64(), "Published value, %", lambda p: p.row.value),
-    ("observed_se", pa.float64(), "Its standard error, %", lambda p: p.row.standard_error),
-    ("predicted", pa.float64(), "Prediction, %", lambda p: p.predicted),
-    ("difference", pa.float64(), "Predicted minus published, %", lambda p: p.difference),
+    (
+        "unit",
+        pa.string(),
+        "Unit of observed and predicted: %, ratio (of a hormone to its baseline), pg/mL ...",
+        lambda p: p.unit,
+    ),
+    ("observed", pa.float64(), "Published value, in `unit`", lambda p: p.observed),
+    ("observed_se", pa.float64(), "Its standard error, in `unit`", lambda p: p.standard_error),
+    ("predicted", pa.float64(), "Prediction, in `unit`", lambda p: p.predicted),
+    (
+        "difference",
+        pa.float64(),
+        "Predicted minus published; of a ratio, predicted over published minus 1",
+        lambda p: p.difference,
+    ),
     ("split", pa.string(), "calibration, validation or do_not_fit", lambda p: p.row.split),
     ("verification", pa.string(), "How the number was obtained", lambda p: p.row.verification),
-    ("kind", pa.string(), "scored, unchecked or shown (in no error)", lambda p: p.kind),
+    ("kind", pa.string(), "scored, unchecked, hormone or shown (in no error)", lambda p: p.kind),
     ("reason", pa.string(), "Why there is no prediction", lambda p: p.reason),
 )
 
 
+_IN_UNIT = "as the column `unit` says"
+_UNITS = {"month": "month", "difference": "%"} | dict.fromkeys(
+    ("observed", "observed_se", "predicted"), _IN_UNIT
+)
+
+
 def compare_folder(folder: Path) -> list[Prediction]:
-    """Predictions for every published row of the trial that a results folder replicates.
+    """Predictions for every change of BMD and markers that the replicated trial published.
 
     Returns:
-        Empty where the study is no bundled replica.
+        Empty where the study of the results folder is no bundled replica.
     """
     study = read_manifest(folder)["study"]
     rows = published_of(study["name"])
     if not rows:
         return []
     return published_predictions(rows, arms_of(study), FolderTrajectories(folder))
+
+
+def compare_hormones(folder: Path) -> list[HormonePrediction]:
+    """Predictions for every level of a hormone that the replicated trial published.
+
+    Returns:
+        Empty where the study of the results folder is no bundled replica.
+    """
+    study = read_manifest(folder)["study"]
+    rows = published_of(study["name"])
+    if not rows:
+        return []
+    return hormone_predictions(rows, arms_of(study), FolderTrajectories(folder))
 
 
 def replicas(names: Sequence[str] = ()) -> tuple[str, ...]:
@@ -60,32 +94,45 @@ def replicas(names: Sequence[str] = ()) -> tuple[str, ...]:
     trials = bundled("trials")
     unknown = [name for name in names if name not in trials]
     if unknown:
-        raise BadInput(
-            [
-                f"'{name}' is no bundled trial; `cohort list studies` lists them."
-                + did_you_mean(name, trials)
-                for name in unknown
-            ]
-        )
+        raise BadInput([_no_trial(name) for name in unknown])
     if names:
         return tuple(dict.fromkeys(names))
-    return tuple(name for name in trials if any(r.comparable for r in published_of(name)))
+    return tuple(name for name in trials if has_prediction(name))
 
 
-def comparison_table(predictions: Sequence[Prediction]) -> pa.Table:
-    """Return a row for each comparable published row, predicted or not."""
+def _no_trial(name: str) -> str:
+    if name in bundled("protocols"):
+        return f"'{name}' is a protocol: nobody has published it, so there is nothing to compare."
+    near = did_you_mean(name, bundled("trials"))
+    return f"'{name}' is no bundled trial; `cohort list studies` lists them.{near}"
+
+
+def comparison_table(predictions: Sequence[Compared], participants: Mapping[str, str]) -> pa.Table:
+    """Return a row for each comparable published row, predicted or not.
+
+    Args:
+        predictions: of changes of BMD and markers, and of levels of hormones.
+        participants: `women`, `men` or `mixed` by trial.
+    """
+
+    def who(prediction: Compared) -> Any:
+        return participants[prediction.row.trial]
+
+    recruited = ("participants", pa.string(), "Whom the trial recruited: women, men, mixed", who)
     arrays, fields = [], []
-    for name, kind, description, value in _COLUMNS:
+    for name, kind, description, value in (*_COLUMNS, recruited):
         values = [value(p) for p in predictions]
         if pa.types.is_floating(kind):
             values = [v if math.isfinite(v) else None for v in values]
         arrays.append(pa.array(values, kind))
-        unit = "month" if name == "month" else "%" if kind == pa.float64() else "1"
+        unit = _UNITS.get(name, "1")
         fields.append(pa.field(name, kind, metadata={"unit": unit, "description": description}))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def write_comparison(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write `compare.parquet`."""
-    table = comparison_table(predictions)
+def write_comparison(
+    predictions: Sequence[Compared], participants: Mapping[str, str], path: Path
+) -> None:
+    """Write `compare.parquet`: the rows of `comparison_table`."""
+    table = comparison_table(predictions, participants)
     write_tables(path, table.schema, [table])

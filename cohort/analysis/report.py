@@ -94,7 +94,7 @@ def write_report(folder: Path) -> Path:
             study=study,
             arms=[(a, facts.regimens(_declared(study, a.name), study)) for a in arms.values()],
             labels=_labels(arms),
-            warnings=facts.evidence_warnings(study),
+            warnings=manifest.get("evidence") or (),
             predictions=predictions,
             errors=errors_by_quantity(p for p in predictions if p.kind == "scored"),
             pictures=pictures,

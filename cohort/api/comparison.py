@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,14 @@ from cohort.api.runs import simulate
 from cohort.api.studies import load_study
 from cohort.errors import BadInput, TooManyFailed
 from cohort.execute.progress import Began, Progress, silent
+from cohort.patients.population import load_population
+from cohort.trial.schema import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cohort.analysis.compare import Prediction
+    from cohort.analysis.hormones import HormonePrediction
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,17 @@ class Comparison:
     """What replicas gave beside what was published.
 
     Attributes:
-        predictions: one for each comparable published row, in the order of the trials' tables.
+        predictions: one for each comparable change of BMD or of a marker, in the order of the
+            trials' tables.
+        hormones: one for each published level of a hormone, in the same order.
+        participants: whom each trial recruited: `women`, `men` or `mixed`.
         table: where `compare.parquet` lies, or None.
         failures: a sentence for each trial in which too many patients had no results.
     """
 
     predictions: tuple[Prediction, ...]
+    hormones: tuple[HormonePrediction, ...]
+    participants: Mapping[str, str]
     table: Path | None
     failures: tuple[str, ...]
 
@@ -37,7 +45,8 @@ class Comparison:
         """Return a row for each published row: the columns of `compare.parquet`."""
         from cohort.analysis.replicas import comparison_table
 
-        return comparison_table(self.predictions).to_pandas()
+        rows = [*self.predictions, *self.hormones]
+        return comparison_table(rows, self.participants).to_pandas()
 
 
 def compare(
@@ -73,7 +82,12 @@ def compare(
     >>> table = cohort.compare(["freedom", "frame"]).frame()  # doctest: +SKIP
     >>> table[table.kind == "scored"].groupby("trial").difference.mean()  # doctest: +SKIP
     """
-    from cohort.analysis.replicas import compare_folder, replicas, write_comparison
+    from cohort.analysis.replicas import (
+        compare_folder,
+        compare_hormones,
+        replicas,
+        write_comparison,
+    )
 
     checked, problems = {}, []
     # All of them are checked before any is run: nobody waits an hour for a typing slip.
@@ -86,7 +100,9 @@ def compare(
             problems += error.problems
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
+    participants = {name: recruits(study) for name, study in checked.items()}
     predictions: list[Prediction] = []
+    hormones: list[HormonePrediction] = []
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="cohort-compare-") as scratch:
         for number, (name, study) in enumerate(checked.items(), start=1):
@@ -97,7 +113,15 @@ def compare(
             except TooManyFailed as error:
                 failures.append(f"{name}: {error}")
             predictions += compare_folder(folder)
+            hormones += compare_hormones(folder)
     table = None if out is None else Path(out) / "compare.parquet"
     if table is not None:
-        write_comparison(predictions, table)
-    return Comparison(tuple(predictions), table, tuple(failures))
+        write_comparison([*predictions, *hormones], participants, table)
+    return Comparison(tuple(predictions), tuple(hormones), participants, table, tuple(failures))
+
+
+def recruits(study: Study) -> str:
+    """Return whom a study recruits: `women`, `men` or `mixed`."""
+    strata = load_population(study.population.name).strata
+    sexes = {stratum.population.sex for stratum in strata}
+    return "mixed" if len(sexes) > 1 else {"female": "women", "male": "men"}[sexes.pop()]

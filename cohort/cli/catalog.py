@@ -9,39 +9,45 @@ from pathlib import Path
 from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.resources import bundled
+from cohort.resources import bundled, bundled_studies
 
 Row = dict[str, Any]
 
 
 def studies() -> list[Row]:
-    """Bundled trials: name, title, arms, months, published rows."""
+    """Bundled studies: name, kind, title, arms, months, published rows.
+
+    A `replica` repeats a published trial, a `protocol` is a plan that nobody has published.
+    """
     rows = []
-    for name, path in bundled("trials").items():
+    trials = bundled("trials")
+    for name, path in bundled_studies().items():
         study = read_toml(path)
         rows.append(
             {
                 "name": name,
+                "kind": "replica" if name in trials else "protocol",
                 "title": study.get("title", ""),
                 "arms": len(study.get("arms", ())),
                 "months": _last_month(study),
-                "published": _lines(path.parent / "outcomes.csv"),
+                "published": _lines(path.with_name("outcomes.csv")),
             }
         )
     return rows
 
 
 def therapies() -> list[Row]:
-    """Bundled therapies: name, class, routes, evidence, first labelled regimen."""
+    """Bundled therapies: name, class, target, routes, first labelled regimen, evidence."""
     from cohort.therapy import therapies as declared
 
     return [
         {
             "name": t.name,
             "class": t.drug_class,
+            "target": t.target,
             "routes": ", ".join(t.routes),
-            "evidence": t.evidence,
             "regimen": t.regimens[0].sentence if t.regimens else "",
+            "evidence": t.evidence,
         }
         for t in declared().values()
     ]
@@ -99,7 +105,7 @@ KINDS: dict[str, Callable[[], list[Row]]] = {
 """What `cohort list` can list, by the word that asks for it."""
 
 COUNTS: dict[str, Callable[[], int]] = {
-    "studies": lambda: len(bundled("trials")),
+    "studies": lambda: len(bundled_studies()),
     "therapies": lambda: len(bundled("therapies")),
     "populations": lambda: len(bundled("populations")),
     "parameters": lambda: len(parameters()),
@@ -139,15 +145,24 @@ def find(name: str) -> list[tuple[str, Row]]:
 
 def _in_full(name: str) -> list[tuple[str, Row]]:
     found: list[tuple[str, Row]] = []
-    if path := bundled("trials").get(name):
-        found.append(("study", read_toml(path) | {"published": _published(name)}))
+    if path := bundled_studies().get(name):
+        found.append(("study", _study(name, path)))
     therapy = _therapy_path(name)
     if therapy is not None:
-        found.append(("therapy", read_toml(therapy)))
+        found.append(("therapy", _therapy(therapy)))
     if path := bundled("populations").get(name):
         found.append(("population", read_toml(path)))
     found += _parameter_or_outcome(name)
     return found
+
+
+def _study(name: str, path: Path) -> Row:
+    """Return a study's file, with its weakest evidence in words and what was published."""
+    from cohort.trial.evidence import evidence_sentences
+    from cohort.trial.study import load_study, resolved
+
+    words = " ".join(evidence_sentences(resolved(load_study(name))))
+    return read_toml(path) | {"evidence": words, "published": _published(name)}
 
 
 def _therapy_path(name: str) -> Path | None:
@@ -159,6 +174,23 @@ def _therapy_path(name: str) -> Path | None:
         if word in (therapy.name, *therapy.synonyms):
             return bundled("therapies")[therapy.name]
     return None
+
+
+def _therapy(path: Path) -> Row:
+    """Return a therapy's file, with what its evidence and its levels mean in words."""
+    from cohort.therapy import LEVELS
+    from cohort.trial.evidence import EVIDENCE_WORDS
+
+    told: Row = {}
+    for key, value in read_toml(path).items():
+        told[key] = value
+        if key == "evidence" and value in EVIDENCE_WORDS:
+            told["evidence_in_words"] = EVIDENCE_WORDS[value]
+    if "levels" in told:
+        told["levels"] = {
+            name: {"meaning": LEVELS[name]} | effect for name, effect in told["levels"].items()
+        }
+    return told
 
 
 def _parameter_or_outcome(name: str) -> list[tuple[str, Row]]:

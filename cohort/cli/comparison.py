@@ -1,25 +1,32 @@
-"""The tables of `cohort compare`: errors by site and marker, by trial; rows by therapy."""
+"""The tables of `cohort compare`: errors by site and marker, sex and trial; hormones; therapies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cohort.analysis.compare import (
     Errors,
     Prediction,
     errors,
+    errors_by_participants,
     errors_by_quantity,
     rows_by_therapy,
 )
+from cohort.analysis.hormones import RATIO, HormonePrediction, hormone_errors
 from cohort.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from cohort.api.comparison import Comparison
 
 _SPLITS = {
     "calibration": "Calibration rows",
     "validation": "Validation rows (never fitted)",
     "do_not_fit": "Context rows (never fitted)",
 }
+_HEADERS = ("rows", "trials", "RMSE", "bias")
 
 
 def groups(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
@@ -39,11 +46,9 @@ def errors_by_trial(predictions: Sequence[Prediction]) -> list[Errors]:
     return errors(predictions, lambda p: f"{p.row.trial} {p.row.quantity}")
 
 
-def print_comparison(predictions: Sequence[Prediction]) -> None:
-    """Print errors by trial, then by therapy, then by site and marker."""
-    headers = ("rows", "trials", "RMSE", "bias")
-    numbers = (1, 2, 3, 4)
-    found = groups(predictions)
+def print_comparison(compared: Comparison) -> None:
+    """Print errors by trial, site and marker, participants and therapy, then the hormones."""
+    found = groups(compared.predictions)
     for title, rows in found.items():
         by_trial = [(*_cells(e), *e.group.split(" ")) for e in errors_by_trial(rows)]
         print_table(
@@ -54,22 +59,77 @@ def print_comparison(predictions: Sequence[Prediction]) -> None:
         )
     for title, rows in found.items():
         print_table(
-            ("site or marker", *headers),
+            ("site or marker", *_HEADERS),
             [_cells(e) for e in errors_by_quantity(rows)],
             title=f"{title}, by site and marker (percentage points; each trial once for markers)",
-            numbers=numbers,
+            numbers=(1, 2, 3, 4),
         )
+        _print_by_participants(title, errors_by_participants(rows, compared.participants))
         print_table(
             ("therapy", "rows"),
             [(therapy, str(n)) for therapy, n in rows_by_therapy(rows).items()],
             title=f"{title}, by therapy",
             numbers=(1,),
         )
-    without = [p for p in predictions if p.reason]
+    if compared.hormones:
+        _print_hormones(compared.hormones, compared.participants)
+    without = [p for p in (*compared.predictions, *compared.hormones) if p.reason]
     if without:
         print(f"{len(without)} published rows have no prediction:")
         for prediction in without:
             print(f"  {prediction.row.trial} {prediction.row.row_id}: {prediction.reason}")
+
+
+def _print_by_participants(title: str, by_participants: Mapping[str, Sequence[Errors]]) -> None:
+    """Print the errors of women's, men's and mixed trials apart, where there is more than one."""
+    if len(by_participants) > 1:
+        print_table(
+            ("participants", "site or marker", *_HEADERS),
+            [(who, *_cells(e)) for who, found in by_participants.items() for e in found],
+            title=f"{title}, by participants",
+            numbers=(2, 3, 4, 5),
+        )
+
+
+def _print_hormones(hormones: Sequence[HormonePrediction], participants: Mapping[str, str]) -> None:
+    """Print every level beside its prediction, then the errors of the ratios."""
+    print_table(
+        ("trial", "arm", "hormone", "month", "unit", "published", "predicted", "error %", "number"),
+        [
+            (
+                p.row.trial,
+                p.row.arm,
+                p.row.endpoint,
+                f"{p.row.month:g}",
+                p.unit,
+                f"{p.observed:.3g}",
+                f"{p.predicted:.3g}",
+                f"{p.difference:+.0f}" if math.isfinite(p.difference) else "",
+                f"{p.row.split}, {p.row.verification}",
+            )
+            for p in hormones
+            if not p.reason
+        ],
+        title=f"Hormones ({RATIO}: of the level to that of month 0)",
+        numbers=(3, 5, 6, 7),
+    )
+    print_table(
+        ("rows of the split", "participants", "hormone", *_HEADERS),
+        [
+            (
+                e.split,
+                e.participants,
+                e.hormone,
+                str(e.rows),
+                str(e.trials),
+                f"{e.rmse:.0f}",
+                f"{e.bias:+.0f}",
+            )
+            for e in hormone_errors(hormones, participants)
+        ],
+        title="Hormones, errors of the ratios (%; checked rows)",
+        numbers=(3, 4, 5, 6),
+    )
 
 
 def _cells(error: Errors) -> tuple[str, str, str, str, str]:
@@ -82,13 +142,39 @@ def _cells(error: Errors) -> tuple[str, str, str, str, str]:
     )
 
 
-def comparison_json(predictions: Sequence[Prediction]) -> dict[str, Any]:
+def comparison_json(compared: Comparison) -> dict[str, Any]:
     """The same tables as plain values."""
-    return {
+    told: dict[str, Any] = {
         title: {
             "by_quantity": [asdict(e) for e in errors_by_quantity(rows)],
+            "by_participants": {
+                who: [asdict(e) for e in found]
+                for who, found in errors_by_participants(rows, compared.participants).items()
+            },
             "by_trial": [asdict(e) for e in errors_by_trial(rows)],
             "rows_by_therapy": rows_by_therapy(rows),
         }
-        for title, rows in groups(predictions).items()
+        for title, rows in groups(compared.predictions).items()
+    }
+    return told | {
+        "hormones": {
+            "errors": [asdict(e) for e in hormone_errors(compared.hormones, compared.participants)],
+            "rows": [_plain(p) for p in compared.hormones if not p.reason],
+        }
+    }
+
+
+def _plain(prediction: HormonePrediction) -> dict[str, Any]:
+    row = prediction.row
+    return {
+        "trial": row.trial,
+        "arm": row.arm,
+        "hormone": row.endpoint,
+        "month": row.month,
+        "unit": prediction.unit,
+        "observed": prediction.observed,
+        "predicted": prediction.predicted,
+        "error_percent": prediction.difference if math.isfinite(prediction.difference) else None,
+        "split": row.split,
+        "kind": prediction.kind,
     }

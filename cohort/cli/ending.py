@@ -18,7 +18,6 @@ def tell_outcome(folder: Path, *, quiet: bool, as_json: bool) -> None:
         quiet: print nothing, unless `as_json`.
         as_json: print the summary as JSON.
     """
-    from cohort.analysis.facts import evidence_warnings
     from cohort.cli.outcome_table import print_outcomes
     from cohort.results.layout import Layout
     from cohort.results.reader import read_manifest
@@ -28,7 +27,7 @@ def tell_outcome(folder: Path, *, quiet: bool, as_json: bool) -> None:
         print_json(_plain(folder, page, manifest))
     elif not quiet:
         print_outcomes(folder)
-        for sentence in evidence_warnings(manifest["study"]):
+        for sentence in manifest.get("evidence") or ():
             print(f"evidence: {sentence}")
         for sentence in manifest.get("notes") or ():
             print(f"note: {sentence}")
@@ -57,6 +56,6 @@ def _plain(folder: Path, page: Path, manifest: dict[str, Any]) -> dict[str, Any]
     return {
         "out": str(folder),
         "report": str(page),
-        **{key: manifest.get(key) for key in (*kept, "notes")},
+        **{key: manifest.get(key) for key in (*kept, "evidence", "notes")},
         "comparison": comparison_rows(folder),
     }

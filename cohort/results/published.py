@@ -2,8 +2,9 @@
 
 A row of `outcomes.csv` is one number of one paper. It is *scored* (enters an error) when it is the
 primary value of its measurement, was read in a paper or digitised from its figure, and is a percent
-change of BMD at lumbar spine, total hip or femoral neck, or of CTX, P1NP or BSAP. Everything else
-is shown where it can be and never scored.
+change of BMD at lumbar spine, total hip or femoral neck, or of CTX, P1NP or BSAP. Levels of
+hormones are compared on a scale of their own (`cohort.analysis.hormones`). Everything else is shown
+where it can be and never scored.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ MARKERS = ("CTX", "P1NP", "BSAP")
 _READ = ("checked", "digitised")
 _TRUST = (*_READ, "unchecked", "approximate")
 _MEDIANS = ("median", "median (assumed)")
-_MEANS = ("mean", "mean_pct_change_range_midpoint")
+_MEANS = (
+    "mean",
+    "mean_pct_change_range_midpoint",
+    "mean_pct_change_since_stop",
+    "fold_change_midpoint",
+)
 _FIELDS = ("row_id", "arm", "endpoint", "site", "month", "statistic", "value", "unit", "versus")
 _Z95 = 1.959963984540054
 
@@ -87,6 +93,24 @@ class PublishedRow:
         return self.quantity in MARKERS
 
     @property
+    def hormone(self) -> str | None:
+        """Column of `visits` that holds the hormone of a row of serum levels, or None."""
+        found = outcomes.BY_PUBLISHED.get((self.endpoint, None))
+        level = found is not None and not found.is_change and self.site == "serum"
+        return found.name if found is not None and level else None
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the row is a number of a hormone, on whatever scale."""
+        known = math.isfinite(self.value) and math.isfinite(self.month)
+        return known and self.hormone is not None and self.center is not None
+
+    @property
+    def read(self) -> bool:
+        """Whether the number was read in a paper or digitised from its figure."""
+        return self.verification in _READ
+
+    @property
     def from_baseline(self) -> bool:
         """Whether the number is a change of the arm from its own baseline."""
         return self.versus.startswith("baseline")
@@ -120,7 +144,7 @@ class PublishedRow:
     @property
     def scored(self) -> bool:
         """Whether the row counts in an error: primary, and read in a paper or its figure."""
-        return self.comparable and self.primary and self.verification in _READ
+        return self.comparable and self.primary and self.read
 
     @property
     def unchecked(self) -> bool:
@@ -161,6 +185,11 @@ def published_of(trial: str) -> tuple[PublishedRow, ...]:
     study = bundled("trials").get(trial)
     path = study.parent / "outcomes.csv" if study else None
     return load_published(path) if path is not None and path.is_file() else ()
+
+
+def has_prediction(trial: str) -> bool:
+    """Whether the model computes any number that a bundled trial published."""
+    return any(row.comparable or row.is_level for row in published_of(trial))
 
 
 def beside_means(rows: Iterable[PublishedRow]) -> dict[tuple[str, str, float], PublishedRow]:

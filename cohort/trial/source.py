@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.resources import bundled
+from cohort.resources import bundled_studies
 
 Key = tuple[str | int, ...]
 """Where a value lies: keys of tables and indices of lists."""
@@ -23,7 +23,7 @@ def locate_study(name_or_path: str | Path) -> Path:
         BadInput: there is no such bundled study and no such file.
     """
     text = str(name_or_path)
-    studies = bundled("trials")
+    studies = bundled_studies()
     if text in studies:
         return studies[text]
     path = Path(os.path.expanduser(text))

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from cohort.errors import BadInput
-from cohort.resources import bundled
+from cohort.patients.population import load_population
+from cohort.resources import bundled_studies
 from cohort.therapy import EVIDENCE, load_therapy
 from cohort.trial.checks import check, read_course
 from cohort.trial.problems import Origin, shape_problems
@@ -51,11 +52,15 @@ def load_study(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Study
         BadInput: every problem of the study and the overrides, one sentence each.
     """
     path = locate_study(name_or_path)
-    bundled_name = str(name_or_path) in bundled("trials")
-    label = f"{name_or_path}/{path.name}" if bundled_name else str(path)
+    label = _label(path) if str(name_or_path) in bundled_studies() else str(path)
     study = parse_study(read_toml(path), label=label, folder=path.parent, overrides=overrides)
     study._path = path
     return study
+
+
+def _label(path: Path) -> str:
+    """Name a bundled study's file shortly: `freedom/trial.toml`, `protocols/NAME.toml`."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def parse_study(
@@ -101,6 +106,8 @@ def _stated(value: Any) -> Any:
 def arm_courses(study: Study) -> dict[str, tuple[DoseCourse, ...]]:
     """Return the courses of doses of every arm by its name, background included.
 
+    What every member of the population is on already comes first.
+
     Args:
         study: a study as `load_study` returns it.
     """
@@ -109,9 +116,10 @@ def arm_courses(study: Study) -> dict[str, tuple[DoseCourse, ...]]:
 
 def _courses(arm: Arm, study: Study) -> tuple[DoseCourse, ...]:
     until = study.last_month * DAYS_PER_MONTH
+    already = load_population(study.population.name).treatments
     sentences = tuple(
         read_course(treatment.model_dump(), load_therapy(treatment.therapy), until)
-        for treatment in (*arm.treatments, *study.background)
+        for treatment in (*already, *arm.treatments, *study.background)
     )
     rows = tuple(
         DoseCourse(row.therapy, row.route, row.amt, row.time, row.ii, row.addl + 1)

@@ -4,11 +4,15 @@ import csv
 import functools
 import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from cohort.patients.population import load_population
 from cohort.resources import bundled, data_root
+from cohort.results.outcomes import BY_NAME
+from cohort.results.published import published_of
 from cohort.therapy import load_therapy
 from cohort.trial.schema import AssayPrecision, SitePrecision
 from cohort.trial.study import Study, arm_courses, load_study
@@ -23,8 +27,19 @@ COLLECTED, DIGITISED = 1320, 441
 """Rows of the two tables of published outcomes that the replicas were filled from."""
 
 NUMBERS = ("month", "value", "spread_value", "ci_low", "ci_high")
-CALIBRATION_ROWS = {"LS": 81, "TH": 97, "FN": 39, "CTX": 192, "P1NP": 69, "BSAP": 67}
-"""Scored rows of the calibration split in the replicas."""
+CALIBRATION_ROWS = {
+    ("female",): {"LS": 87, "TH": 98, "FN": 40, "CTX": 192, "P1NP": 69, "BSAP": 67},
+    ("male",): {"LS": 13, "TH": 6, "FN": 5},
+    ("female", "male"): {"LS": 3, "TH": 2, "FN": 4},
+}
+"""Scored rows of the calibration split in the replicas, by whom the trials recruited."""
+
+HORMONE_ROWS = {
+    ("female",): {"estradiol": 3, "IGF1": 2},
+    ("male",): {"estradiol": 11, "testosterone": 10, "bioavailable_testosterone": 4, "IGF1": 1},
+    ("female", "male"): {"IGF1": 6},
+}
+"""Published levels of hormones in the replicas, those of month 0 included."""
 
 every_trial = pytest.mark.parametrize("name", TRIALS)
 
@@ -142,14 +157,59 @@ def test_no_row_is_lost_or_counted_twice():
         assert 2 <= int(line) <= {"outcomes": COLLECTED, "digitised": DIGITISED}[kind] + 1
 
 
+@functools.cache
+def sexes(name: str) -> tuple[str, ...]:
+    strata = load_population(study(name).population.name).strata
+    return tuple(sorted({stratum.population.sex for stratum in strata}))
+
+
 def test_scored_calibration_rows():
-    """As many as the tables have for women on the therapies that have replicas."""
-    found = dict.fromkeys(CALIBRATION_ROWS, 0)
+    """As many as the tables have for the therapies and participants that have replicas."""
+    found: dict[tuple[str, ...], Counter[str]] = {key: Counter() for key in CALIBRATION_ROWS}
     for name in TRIALS:
         for row in outcomes(name):
             if scored(row) and row["split"] == "calibration":
-                found[row["site"] if row["endpoint"] == "BMD" else row["endpoint"]] += 1
+                quantity = row["site"] if row["endpoint"] == "BMD" else row["endpoint"]
+                found[sexes(name)][quantity] += 1
     assert found == CALIBRATION_ROWS
+
+
+def test_rows_scored_here_are_scored_by_the_comparison():
+    for name in TRIALS:
+        here = {row["row_id"] for row in outcomes(name) if scored(row)}
+        there = {row.row_id for row in published_of(name) if row.scored}
+        assert there <= here
+
+
+def test_hormone_rows():
+    found: dict[tuple[str, ...], Counter[str]] = {key: Counter() for key in HORMONE_ROWS}
+    for name in TRIALS:
+        for row in published_of(name):
+            if row.is_level:
+                found[sexes(name)][row.endpoint] += 1
+    assert found == HORMONE_ROWS
+
+
+@every_trial
+def test_hormones_are_written_at_their_months(name: str):
+    trial = study(name)
+    for row in published_of(name):
+        if not row.is_level:
+            continue
+        outcome = BY_NAME[row.hormone or ""]
+        assert not outcome.extra or outcome.name in trial.outputs.extra
+        assert min(abs(row.month - visit) for visit in trial.visits.months) <= 0.2, row.row_id
+
+
+@every_trial
+def test_men_are_screened_in_their_own_t_scores(name: str):
+    """Where a trial of men reports T-scores or screens by them, they are relative to young men."""
+    trial = study(name)
+    baseline = trial.population.baseline.model_dump(exclude_none=True)
+    named = [*baseline, *(rule.variable for rule in trial.eligibility)]
+    by_t_score = any(variable.startswith("t_score") for variable in named)
+    if "male" in sexes(name) and by_t_score:
+        assert trial.outputs.male_t_score_reference
 
 
 def test_not_replicated_arms_have_a_reason():

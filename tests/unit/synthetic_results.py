@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from cohort.results.layout import Layout
 from cohort.results.summary import write_summary
+from cohort.trial.evidence import evidence_sentences
 
 MONTHS = (0.0, 1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0)
 
@@ -153,6 +154,7 @@ def manifest(study: Mapping, persons: int, status: str) -> dict:
         "started": "2026-01-01T00:00:00+00:00",
         "finished": "2026-01-01T00:01:00+00:00",
         "device": "CPU, 2 cores",
+        "evidence": evidence_sentences(study),
         "workers": 1,
         "versions": {"python": "3.11.7", "jax": "0.10.2"},
         "counts": {

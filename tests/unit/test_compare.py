@@ -16,6 +16,7 @@ from cohort.analysis.compare import (
     Prediction,
     arms_of,
     errors,
+    errors_by_participants,
     errors_by_quantity,
     in_reading_order,
     published_predictions,
@@ -187,11 +188,17 @@ def test_quantities_come_in_the_usual_order() -> None:
     assert [p.row.quantity for p in in_reading_order(predictions)] == ["LS", "FN", "BSAP"]
 
 
+def test_errors_apart_by_whom_the_trials_recruited() -> None:
+    predictions = [made("a", 1.0), made("b", -3.0), made("c", 5.0, site="TH")]
+    found = errors_by_participants(predictions, {"a": "women", "b": "men", "c": "men"})
+    assert list(found) == ["women", "men"]
+    assert [(e.group, e.rmse) for e in found["men"]] == [("LS", 3.0), ("TH", 5.0)]
+
+
 def test_rows_by_therapy_counts_predicted_rows() -> None:
     one = made("a", 1.0)
-    assert rows_by_therapy([one, one, Prediction(row(), math.nan, "x", "no visit")]) == {
-        "denosumab": 2
-    }
+    lost = Prediction(row(), math.nan, "x", "no visit")
+    assert rows_by_therapy([one, one, lost]) == {"denosumab": 2}
 
 
 def test_arms_of_a_study() -> None:
@@ -203,12 +210,12 @@ def test_arms_of_a_study() -> None:
 
 def test_an_arm_given_by_rows_of_doses_is_read_like_any_other() -> None:
     dose = {"therapy": "denosumab", "route": "sc", "time": 0.0, "amt": 60.0}
-    rows = [dose | {"ii": 182.625, "addl": 5}, dose | {"therapy": "sermorelin", "addl": 0}]
+    rows = [dose | {"ii": 182.625, "addl": 5}, dose | {"therapy": "sermorelin", "amt": 300.0}]
     study = {"arms": [{"name": "table", "treatments": [], "event_rows": rows}]}
     assert arms_of(study)["table"].therapies == ("denosumab", "sermorelin")
     assert regimens(study["arms"][0], study) == [
         "Denosumab: 60 mg sc on day 0, then every 182.625 days, 6 doses",
-        "sermorelin: 60 doses sc on day 0",
+        "Sermorelin, GHRH(1-29): 300 ug sc on day 0",
     ]
 
 
@@ -307,14 +314,22 @@ def test_comparison_of_a_folder_is_written_whole(synthetic: Path, tmp_path: Path
     kinds = [p.kind for p in predictions]
     assert kinds == ["scored"] * 5 + ["unchecked", "shown", "scored"]
     path = tmp_path / "out" / "compare.parquet"
-    write_comparison(predictions, path)
+    write_comparison(predictions, {"synthetic": "women"}, path)
     table = pq.read_table(path)
     np.testing.assert_allclose(
         table["difference"].to_numpy(),
         table["predicted"].to_numpy() - table["observed"].to_numpy(),
     )
     assert all(field.metadata[b"description"] for field in table.schema)
-    assert table.schema.field("predicted").metadata[b"unit"] == b"%"
+    assert set(table["unit"].to_pylist()) == {"%"}
+    assert set(table["participants"].to_pylist()) == {"women"}
+    assert table.schema.field("difference").metadata[b"unit"] == b"%"
+
+
+def test_a_protocol_cannot_be_compared() -> None:
+    with pytest.raises(BadInput, match="'anabolic_first' is a protocol"):
+        replicas(["anabolic_first"])
+    assert not set(bundled("protocols")) & set(replicas())
 
 
 def test_unknown_replicas_are_named_together() -> None:

@@ -141,10 +141,6 @@ def test_extrapolated_therapies_are_said_to_be(tmp_path: Path) -> None:
     assert "Evidence. The effect of micronised progesterone is extrapolated" in words
 
 
-def test_trial_evidence_needs_no_warning() -> None:
-    assert facts.evidence_warnings(STUDY) == []
-
-
 def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"it has no manifest\.json"):
         write_report(tmp_path)

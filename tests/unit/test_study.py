@@ -260,6 +260,6 @@ def test_bundled_study_is_valid(name: str) -> None:
 
 
 def test_unknown_study_names_the_near_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cohort.trial.source.bundled", lambda kind: {"freedom": Path("x")})
+    monkeypatch.setattr("cohort.trial.source.bundled_studies", lambda: {"freedom": Path("x")})
     with pytest.raises(BadInput, match="Did you mean 'freedom'"):
         load_study("Fredom")

@@ -25,7 +25,7 @@ def command(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Compare predicted with published, by trial, site and marker."""
+    """Compare predicted with published, by trial, site and marker, and hormones apart."""
     from cohort.api.comparison import compare
     from cohort.cli.comparison import comparison_json, print_comparison
     from cohort.cli.progress import progress_bar
@@ -45,9 +45,9 @@ def command(
             progress=progress,
         )
     if as_json:
-        print_json(comparison_json(found.predictions) | {"out": str(found.table)})
+        print_json(comparison_json(found) | {"out": str(found.table)})
     elif not quiet:
-        print_comparison(found.predictions)
+        print_comparison(found)
         print(f"every row: {found.table}")
     if found.failures:
         raise TooManyFailed(" ".join(found.failures))
