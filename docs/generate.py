@@ -17,7 +17,7 @@ import cohort
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
 from cohort.resources import data_root
 from cohort.results.outcomes import OUTCOMES, Outcome
-from cohort.therapy import therapies
+from cohort.therapy import LEVELS, therapies
 from cohort.trial.study import json_schema
 
 DOCS = Path(__file__).resolve().parent
@@ -83,6 +83,11 @@ def therapy_table() -> str:
         for t in therapies().values()
     ]
     return table(("therapy", "class", "routes", "a labelled regimen", "evidence"), rows)
+
+
+def level_table() -> str:
+    """What a therapy of the action `levels` can raise."""
+    return table(("level", "meaning"), [[f"`{name}`", words] for name, words in LEVELS.items()])
 
 
 def study_file() -> str:
@@ -203,6 +208,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "outcomes": lambda: outcomes(extra=False),
     "extra outcomes": lambda: outcomes(extra=True),
     "therapies": therapy_table,
+    "levels": level_table,
     "study file": study_file,
 }
 MARKED = re.compile(r"<!-- (?P<name>[a-z_/ ]+) -->\n.*?<!-- end (?P=name) -->", re.DOTALL)

@@ -14,6 +14,7 @@ from cohort.execute.spec import RunSpec
 from cohort.results.layout import Layout
 from cohort.results.tables import Counts
 from cohort.results.writer import write_json
+from cohort.trial.evidence import evidence_sentences
 
 RUNNING, DONE, INTERRUPTED, FAILED = "running", "done", "interrupted", "failed"
 
@@ -89,6 +90,7 @@ def write_manifest(
         "started": started,
         "finished": None if status == RUNNING else now(),
         "device": device,
+        "evidence": evidence_sentences(spec.study),
         "notes": list(notes),
         "block_size": spec.block_size,
         "max_failed": spec.max_failed,

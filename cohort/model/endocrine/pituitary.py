@@ -1,7 +1,7 @@
 """Pituitary and gonads: LH under feedback, GnRH drugs, and what the gonads make of LH.
 
-    LH' = kLH [ ( 1.15 / (e^2 + 0.15) * 1.1 / (1 + 0.1 t^2) + pulses ) / (1 + 300 g) - LH ]
-    answer = 5 LH / (LH + 4)
+    LH' = kLH [ ( 1.1 / (e^2 + 0.1) * 1.05 / (1 + 0.05 t^2) + pulses ) / (1 + 300 g) - LH ]
+    answer = 7 LH / (LH + 6)
 
 LH is relative to the person's own untreated level; `e` and `t` are estradiol and testosterone over
 the person's own, so that nobody's axis moves before a drug does. Most of the feedback in men runs
@@ -20,10 +20,10 @@ from cohort.model.arrays import Patients
 from cohort.model.exposure import Exposure
 
 RATE = 0.1  # 1/day: suppression and recovery take weeks
-ESTRADIOL_FLOOR = 0.15
-ANDROGEN_SHARE = 0.1
+ESTRADIOL_FLOOR = 0.1
+ANDROGEN_SHARE = 0.05
 SUPPRESSION = 300.0
-HALF_ANSWER = 4.0
+HALF_ANSWER = 6.0
 MOST = 1.8  # feedback is complete when estradiol is this multiple of one's own
 
 

@@ -78,15 +78,17 @@ def gonads(state: State) -> Patients | float:
     return pituitary.answer(state["LH"]) if "LH" in state else 1.0
 
 
-def testosterone(state: State, hormones: Hormones, exposure: Exposure) -> Patients:
-    """Return free testosterone, own and given."""
-    own = testis.produced(hormones.testosterone, gonads(state))
-    return own + exposure.level("testosterone")
+def testosterone(
+    state: State, person: Person, hormones: Hormones, exposure: Exposure
+) -> Patients:
+    """Return free testosterone, own and given; women's, half of it adrenal, is left to itself."""
+    answer = person.by_sex(1.0, gonads(state))
+    return testis.produced(hormones.testosterone, answer) + exposure.level("testosterone")
 
 
 def milieu(state: State, person: Person, hormones: Hormones, exposure: Exposure) -> Milieu:
     """Return what bone cells see."""
-    free = testosterone(state, hormones, exposure)
+    free = testosterone(state, person, hormones, exposure)
     total = estrogen.estradiol(person, hormones, free, gonads(state), exposure)
     deficit = estrogen.deficit(person, total)
     progestin = exposure.level("progestin")
