@@ -51,7 +51,8 @@ def absolute(
         result[name] = reference[name] * eta[scale] * seen[name]
     for name in HORMONES:
         result[name] = recruited[name] * seen[name] / untreated[name]
-    result["progesterone"] = result["progesterone"] + result.pop("progesterone_given")
+    for name in ("estradiol", "progesterone"):
+        result[name] = result[name] + result.pop(f"{name}_given")
     free, binding = result["testosterone_free"], result["shbg"]
     return result | {"testosterone": total_testosterone(free, binding)}
 

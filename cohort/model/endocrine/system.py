@@ -78,9 +78,7 @@ def gonads(state: State) -> Patients | float:
     return pituitary.answer(state["LH"]) if "LH" in state else 1.0
 
 
-def testosterone(
-    state: State, person: Person, hormones: Hormones, exposure: Exposure
-) -> Patients:
+def testosterone(state: State, person: Person, hormones: Hormones, exposure: Exposure) -> Patients:
     """Return free testosterone, own and given; women's, half of it adrenal, is left to itself."""
     answer = person.by_sex(1.0, gonads(state))
     return testis.produced(hormones.testosterone, answer) + exposure.level("testosterone")
@@ -89,12 +87,13 @@ def testosterone(
 def milieu(state: State, person: Person, hormones: Hormones, exposure: Exposure) -> Milieu:
     """Return what bone cells see."""
     free = testosterone(state, person, hormones, exposure)
-    total = estrogen.estradiol(person, hormones, free, gonads(state), exposure)
+    own = estrogen.made(person, hormones, free, gonads(state), exposure)
+    total = own + estrogen.given(person, exposure)
     deficit = estrogen.deficit(person, total)
     progestin = exposure.level("progestin")
     lacking = parathyroid.lacking(hormones.calcium_deficiency, exposure)
     excess = parathyroid.excess(hormones.pth_excess, exposure)
-    signal = jnp.maximum(1.0 - estrogen.deficit(person, total), LEAST_SIGNAL)
+    signal = jnp.maximum(1.0 - deficit, LEAST_SIGNAL)
     ln_igf1 = hormones.ln_igf1 + person["eE"] * log(signal)
     return Milieu(
         estradiol=total,
