@@ -7,7 +7,6 @@ arm_courses(study)                       ->  doses of every arm, background incl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from cohort.errors import BadInput
 from cohort.patients.population import load_population
 from cohort.resources import bundled_studies
-from cohort.therapy import EVIDENCE, load_therapy
+from cohort.therapy import load_therapy
 from cohort.trial.checks import check, read_course
 from cohort.trial.problems import Origin, shape_problems
 from cohort.trial.regimen import DoseCourse
@@ -28,7 +27,6 @@ from cohort.units import DAYS_PER_MONTH
 __all__ = [
     "Arm",
     "DoseCourse",
-    "Evidence",
     "Rule",
     "Study",
     "Treatment",
@@ -37,7 +35,6 @@ __all__ = [
     "load_study",
     "parse_study",
     "resolved",
-    "study_evidence",
 ]
 
 
@@ -126,29 +123,6 @@ def _courses(arm: Arm, study: Study) -> tuple[DoseCourse, ...]:
         for row in arm.event_rows
     )
     return (*sentences, *rows)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What stands behind a study's therapies at the weakest point.
-
-    Attributes:
-        level: the weakest level among them: `trial`, `marker` or `extrapolated`.
-        therapies: those at that level, by name; none where nothing is given.
-    """
-
-    level: str
-    therapies: tuple[str, ...]
-
-
-def study_evidence(study: Study) -> Evidence:
-    """Return the weakest evidence level of a study's therapies and which therapies have it."""
-    given = {course.therapy for courses in arm_courses(study).values() for course in courses}
-    levels = {therapy.name: therapy.evidence for therapy in map(load_therapy, sorted(given))}
-    if not levels:
-        return Evidence(EVIDENCE[0], ())
-    weakest = max(levels.values(), key=EVIDENCE.index)
-    return Evidence(weakest, tuple(name for name, level in levels.items() if level == weakest))
 
 
 def resolved(study: Study) -> dict[str, Any]:

@@ -30,8 +30,7 @@ FLOW: dict[str, set[str]] = {
     "model": BASE | {"parameter"},
     "results": BASE,
     # One formula each for what a person is drawn with and what the equations make of it.
-    "patients": DECLARATIONS
-    | {"results.outcomes", "model.endocrine", "model.observables.binding"},
+    "patients": DECLARATIONS | {"results.outcomes", "model.endocrine", "model.observables.binding"},
     "trial": DECLARATIONS | {"model.parameters", "patients.population", "results.outcomes"},
     "solve": DECLARATIONS | {"model", "patients", "trial", "results"},
     "execute": DECLARATIONS | {"model.parameters", "patients", "trial", "solve", "results"},

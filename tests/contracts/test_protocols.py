@@ -7,7 +7,8 @@ from cohort.patients.population import load_population
 from cohort.resources import bundled, bundled_studies
 from cohort.results.published import published_of
 from cohort.therapy import load_therapy
-from cohort.trial.study import Study, arm_courses, load_study, study_evidence
+from cohort.trial.evidence import evidence_sentences
+from cohort.trial.study import Study, arm_courses, load_study, resolved
 
 PROTOCOLS = bundled("protocols")
 PROMISED = {
@@ -54,7 +55,7 @@ def test_protocol_loads(name: str):
 def test_what_is_extrapolated_is_said(name: str):
     study = load_study(name)
     note = study.evidence_note or ""
-    assert "extrapolated" in note or study_evidence(study).level == "trial"
+    assert "extrapolated" in note or not evidence_sentences(resolved(study))
     for therapy in set().union(*given(study).values()):
         if load_therapy(therapy).evidence == "extrapolated":
             # The last word of a name is what people call it (micronised_progesterone).

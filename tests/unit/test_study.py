@@ -22,7 +22,6 @@ from cohort.trial.study import (
     load_study,
     parse_study,
     resolved,
-    study_evidence,
 )
 from cohort.trial.visits import rhythm
 
@@ -159,7 +158,7 @@ class TestFiles:
         (tmp_path / "doses.csv").unlink()
         again = parse_study(resolved(study), folder=tmp_path)
         assert again == study
-        assert study_evidence(again).therapies == ("denosumab",)
+        assert arm_courses(again) == {"denosumab": expected}
 
     def test_own_therapy_in_an_event_table(self, tmp_path: Path) -> None:
         text = Path(load_therapy("denosumab").path).read_text()
@@ -219,15 +218,6 @@ class TestIdentity:
     def test_run_is_part_of_it(self, change: dict[str, Any]) -> None:
         study = parse_study(document())
         assert hashed(study, **change) != hashed(study)
-
-
-def test_weakest_evidence() -> None:
-    evidence = study_evidence(parse_study(document()))
-    levels = {name: load_therapy(name).evidence for name in ("denosumab", "calcium_vitamin_d")}
-    assert evidence.level in levels.values()
-    assert evidence.therapies == tuple(sorted(n for n in levels if levels[n] == evidence.level))
-    untreated = parse_study(document(arms=[{"name": "placebo"}], background=[]))
-    assert study_evidence(untreated).therapies == ()
 
 
 class TestJsonSchema:

@@ -7,7 +7,7 @@ Tone rises by a third from 35 to 75 years (typical immunoassays) and with lack o
 D, which supplements undo. An excess beyond what calcium asks for (an adenoma) is continuous: its
 mean drives the catabolic signal and remodeling inside the cortex, while only its pulsatile share
 feeds the anabolic one (`pth`). That is why it thins cortex and spares the spine (Rubin 2008,
-10.1210/jc.2008-0215), where a daily pulse builds it. Serum calcium rises with the excess only.
+10.1210/jc.2007-1215), where a daily pulse builds it. Serum calcium rises with the excess only.
 """
 
 from __future__ import annotations
