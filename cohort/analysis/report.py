@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import jinja2
+import numpy as np
 
 from cohort.analysis import facts, figures
 from cohort.analysis.baseline import baseline_table
@@ -44,6 +45,24 @@ _OUTCOMES = {
     "p1np_change": "P1NP, bone formation",
     "bsap_change": "BSAP, bone formation",
 }
+_LEVELS = {
+    "estradiol": "Estradiol",
+    "testosterone": "Testosterone",
+    "testosterone_free": "Free testosterone",
+    "lh": "LH",
+    "shbg": "SHBG",
+    "progesterone": "Progesterone",
+    "igf1": "IGF-1",
+    "pth": "PTH",
+    "calcium": "Calcium",
+    "tnf_alpha": "TNF-alpha",
+    "il_6": "Interleukin 6",
+    "lean_mass": "Lean mass",
+}
+_TITLES = _OUTCOMES | _LEVELS
+_MOVED = 0.1
+"""Relative change of an arm's mean from which a hormone's level is drawn."""
+
 _INDIVIDUAL = ("bmd_lumbar_spine_change", "ctx_change")
 
 
@@ -126,9 +145,9 @@ def draw(
     rows = [r for r in published_of(study) if _drawable(r, arms)]
     pictures = []
     for column, lines in read_series(folder).items():
-        if column in _OUTCOMES:
+        if column in _OUTCOMES or (column in _LEVELS and _moves(lines)):
             pictures.append(_outcome_picture(folder, column, lines, rows, colors, labels))
-    pictures.sort(key=lambda p: list(_OUTCOMES.values()).index(p.title))
+    pictures.sort(key=lambda p: list(_TITLES.values()).index(p.title))
     individuals = []
     available = [c for c in _INDIVIDUAL if any(p.title == _OUTCOMES[c] for p in pictures)]
     persons = read_persons(folder, tuple(arms), available, PERSONS)
@@ -150,15 +169,17 @@ def _outcome_picture(
     labels: Mapping[str, str],
 ) -> Picture:
     """Draw one outcome and describe it for who does not see it."""
-    title = _OUTCOMES[column]
+    title = _TITLES[column]
     points = [row for row in rows if row.column == column]
     figure = figures.outcome_figure(title, _axis(column), lines, points, colors, labels)
+    change = column in _OUTCOMES
     ends = "; ".join(
-        f"{labels[s.arm]} {s.mean[-1]:+.1f} % at month {s.months[-1]:g}"
+        f"{labels[s.arm]} {_in_words(s.mean[-1], column)} at month {s.months[-1]:g}"
         for s in lines
         if math.isfinite(s.mean[-1])
     )
-    words = f"{title}, mean percent change from baseline. {ends}. {len(points)} published points."
+    drawn = "mean percent change from baseline" if change else "mean level"
+    words = f"{title}, {drawn}. {ends}. {len(points)} published points."
     return _picture(figure, folder, column, title, words)
 
 
@@ -166,8 +187,24 @@ def _drawable(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> bool:
     return row.comparable and row.primary and row.from_baseline and row.arm in arms
 
 
+def _moves(lines: Sequence[Series]) -> bool:
+    """Whether some arm's mean leaves where it starts."""
+    starts = [(line.mean, line.mean[0]) for line in lines if line.mean[0]]
+    return any(np.nanmax(np.abs(mean / start - 1.0)) > _MOVED for mean, start in starts)
+
+
+def _in_words(value: float, column: str) -> str:
+    unit = BY_NAME[column].unit
+    if column in _OUTCOMES:
+        return f"{value:+.1f} {unit}"
+    return f"{value:.3g}" if unit == "1" else f"{value:.3g} {unit}"
+
+
 def _axis(column: str) -> str:
-    return f"Change from baseline ({BY_NAME[column].unit})"
+    unit = BY_NAME[column].unit
+    if column in _OUTCOMES:
+        return f"Change from baseline ({unit})"
+    return f"{_LEVELS[column]} ({'relative' if unit == '1' else unit})"
 
 
 def _picture(figure: Any, folder: Path, name: str, title: str, alt: str) -> Picture:
