@@ -353,5 +353,5 @@ def _in_male_units(population: Population) -> Population:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # not TOML, not text, or no path at all
         raise BadInput(f"{path}: cannot be read as a TOML file ({error}).") from None

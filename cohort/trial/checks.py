@@ -285,10 +285,11 @@ def check_population(document: Document) -> Iterator[Problem]:
         yield from (Problem(("population", "name"), sentence) for sentence in error.problems)
         return
     moved = [key for key in table(choice, "baseline") if key in TARGETS]
-    looked_at = [rule.get("variable") for _, rule in tables(document.get("eligibility"))]
-    for sentence in recruitment_problems(population, moved, [v for v in looked_at if v in UNITS]):
-        place, _, words = sentence.partition(": ")
-        yield Problem(tuple(place.split(".")), words)
+    words = (rule.get("variable") for _, rule in tables(document.get("eligibility")))
+    looked_at = [word for word in words if isinstance(word, str) and word in UNITS]
+    for sentence in recruitment_problems(population, moved, looked_at):
+        place, _, told = sentence.partition(": ")
+        yield Problem(tuple(place.split(".")), told)
 
 
 def check_adherence(document: Document) -> Iterator[Problem]:

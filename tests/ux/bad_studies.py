@@ -232,9 +232,9 @@ SETTINGS = [
     edit(
         "parameter-unknown",
         "bE =",
-        "bEE =",
-        "parameters.override.bEE: is not a parameter",
-        "Did you mean 'bE'?",
+        "kLpp =",
+        "parameters.override.kLpp: is not a parameter",
+        "Did you mean 'kLp'?",
     ),
     edit(
         "parameter-nan",
