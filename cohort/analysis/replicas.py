@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -18,6 +18,7 @@ from cohort.results.published import has_prediction, published_of
 from cohort.results.reader import read_manifest
 from cohort.results.writer import write_tables
 
+T = TypeVar("T")
 Compared = Prediction | HormonePrediction
 """A published row with its prediction, on the scale of bone or on that of hormones."""
 
@@ -65,11 +66,7 @@ def compare_folder(folder: Path) -> list[Prediction]:
     Returns:
         Empty where the study of the results folder is no bundled replica.
     """
-    study = read_manifest(folder)["study"]
-    rows = published_of(study["name"])
-    if not rows:
-        return []
-    return published_predictions(rows, arms_of(study), FolderTrajectories(folder))
+    return _predicted(folder, published_predictions)
 
 
 def compare_hormones(folder: Path) -> list[HormonePrediction]:
@@ -78,11 +75,13 @@ def compare_hormones(folder: Path) -> list[HormonePrediction]:
     Returns:
         Empty where the study of the results folder is no bundled replica.
     """
+    return _predicted(folder, hormone_predictions)
+
+
+def _predicted(folder: Path, predictions: Callable[..., list[T]]) -> list[T]:
     study = read_manifest(folder)["study"]
     rows = published_of(study["name"])
-    if not rows:
-        return []
-    return hormone_predictions(rows, arms_of(study), FolderTrajectories(folder))
+    return predictions(rows, arms_of(study), FolderTrajectories(folder)) if rows else []
 
 
 def replicas(names: Sequence[str] = ()) -> tuple[str, ...]:
