@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from worlds import BONE, MARKERS, NODES, make_arm, typical_effects, values
+from worlds import BONE, MARKERS, NODES, life_of, make_arm, typical_effects, values
 
-from cohort.model.endocrine import hormones
+from cohort.model.endocrine.own import hormones
 from cohort.model.person import make_person
 from cohort.model.steady_state import steady_state
 from cohort.solve.exposures import add_drug_parameters, drug_numbers
@@ -38,13 +38,9 @@ def outcome() -> Any:
     def of(logs: dict[str, Any], lived: bool = True) -> Any:
         changed = values() | {name: jnp.exp(value) for name, value in logs.items()}
         numbers = drug_numbers(arm.drugs, changed)
-        person = make_person(changed, typical_effects(), jnp.full(1, 50.0))
+        person = make_person(changed, typical_effects(), life_of())
         person = add_drug_parameters(person, numbers)
-        pools = len(numbers.release)
-        if lived:
-            state = live(person, age, noise, pools)
-        else:
-            state = steady_state(person, hormones(person, age), pools)
+        state = live(person, age, noise) if lived else steady_state(person, hormones(person, age))
         seen, _ = treat(state, person, age, noise, arm.steps, numbers, arm.visits)
         return jnp.stack([jnp.log(seen[name][-1, 0]) for name in (*BONE, *MARKERS)])
 

@@ -2,64 +2,82 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from worlds import sampled, typical, typical_effects, values
+from worlds import (
+    NEUTRAL,
+    SEVERE,
+    empty_pools,
+    life_of,
+    sampled,
+    typical,
+    typical_effects,
+    values,
+    with_pools,
+)
 
 from cohort.model.bone import COMPARTMENTS
-from cohort.model.endocrine import hormones
+from cohort.model.endocrine.own import hormones
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person, make_person
 from cohort.model.remodeling import Noise, signals
 from cohort.model.steady_state import steady_state
 from cohort.solve.step import step
+from cohort.therapy import LEVELS
 
 DAY: Any = 0.25
 SEASON = 720  # steps
+SIGNED = ("Zr", "Tc")  # a logarithm, and a signal that estrogen in plenty turns below zero
 
 
-def pooled(person: Person) -> Person:
-    own = {"ko_S_0": jnp.asarray(0.0017), "E_S_0": jnp.asarray(0.2)}
-    return Person({**person.theta, **own}, person.eta, person.age_at_menopause)
-
-
-def drugs(denosumab=0.0, romosozumab=0.0, pth=0.0, estrogen=0.0, bisphosphonate=0.0) -> Exposure:
+def drugs(
+    denosumab: Any = 0.0,
+    romosozumab: Any = 0.0,
+    pth: Any = 0.0,
+    bisphosphonate: Any = 0.0,
+    **levels: Any,
+) -> Exposure:
     zero: Any = np.float64(0.0)
     return Exposure(
         denosumab=zero + denosumab,
         romosozumab=zero + romosozumab,
         pth_anabolic=zero + pth,
         pth_catabolic=zero + pth,
-        estrogen=zero + estrogen,
-        serm=zero,
-        progestin=zero,
-        calcium=zero,
         bisphosphonate=(zero + bisphosphonate,),
+        levels={name: zero + levels.get(name, 0.0) for name in LEVELS},
     )
 
 
 NOTHING = drugs()
 DENOSUMAB = drugs(denosumab=5.0)
-EVERYTHING = drugs(0.1, 15.0, 1.0, 1.0, bisphosphonate=1.0)
+EVERYTHING = drugs(
+    0.1, 15.0, 1.0, 1.0, estrogen=1.0, testosterone=0.3, growth_hormone=1.0, glucocorticoid=0.5
+)
 
 
 def seen(state: dict, person: Person, inputs: tuple) -> dict:
     """A state and its signals at one end of a step."""
-    return state | signals(state, person, *inputs)._asdict()
+    now = signals(state, person, *inputs)._asdict()
+    return state | now | {"pth_excess": now.pop("milieu").pth_signal}
 
 
 @pytest.fixture(scope="module")
 def diary() -> tuple[Person, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """A woman in four seasons: nothing, denosumab, everything, nothing; each step's two ends."""
+    """A woman in four seasons: nothing, denosumab, everything, nothing; each step's two ends.
+
+    An excess of PTH begins with the first season.
+    """
     with jax.enable_x64(True):
-        person = pooled(typical())
+        person = with_pools(typical(conditions={"hyperparathyroidism": (2.0, 60.0)}), 1)
         now = hormones(person, jnp.full(1, 65.0))
         quiet = Noise(jnp.zeros(()), jnp.zeros(()))
-        state = steady_state(person, now, 1)
+        state = steady_state(person, now)
+        state |= empty_pools(state["Q"], 1)
 
         @jax.jit
         def season(state, drug):
@@ -98,6 +116,7 @@ def volume_fluxes(
         formed = formed + now["modelling_formation"]
     if name.endswith("cortical"):
         resorbed = resorbed * (1.0 + p["cBP"] * now["bisphosphonate"])
+        resorbed = resorbed * (1.0 + p["cExc"] * now["pth_excess"])
     volume = now[f"V_{name}"]
     return rate * formed * volume ** -p["mu"], rate * resorbed * volume**0.5
 
@@ -147,19 +166,34 @@ def test_young_bone_is_part_of_all_bone(diary) -> None:
 @pytest.mark.parametrize("length", [0.01, 1.0, 30.0, 1e3, 1e5, 1e9])
 def test_no_step_is_too_long(length: float) -> None:
     """Whatever the drugs and however long the step, states stay finite and none below zero."""
-    person, now = sampled(32)
-    person = pooled(person)
-    state = steady_state(person, now, 1)
+    person, _ = sampled(32, "adults")
     draw = np.random.default_rng(8)
+    amounts = {
+        name: none + (SEVERE[name] - none) * draw.integers(0, 2, 32)
+        for name, none in NEUTRAL.items()
+    }
+    ill = {k: (jnp.asarray(amount), jnp.zeros(32)) for k, amount in amounts.items()}
+    person = replace(with_pools(person, 1), conditions=ill)
+    now = hormones(person, jnp.linspace(20.0, 95.0, 32))
+    state = steady_state(person, now)
+    state |= empty_pools(state["Q"], 1)
+    shares = ("aromatase_inhibitor", "aromatase_inhibition_women", "aromatase_inhibition_men")
+    free = [name for name in LEVELS if name not in shares]
     advance = jax.jit(step)
+
+    def taken(sizes: np.ndarray) -> Exposure:
+        inhibitor = dict(zip(shares, sizes[4] * np.array([1.0, 0.9, 0.8]), strict=True))
+        return drugs(*sizes[:4], **inhibitor, **dict(zip(free, sizes[5:], strict=True)))
+
     for _ in range(20):
-        size = np.exp(draw.normal(0.0, 2.0, 5)) * draw.integers(0, 2, 5)
-        before, after = drugs(*size), drugs(*(size * draw.integers(0, 2, 5)))
+        size = np.exp(draw.normal(0.0, 2.0, 5 + len(free)))
+        size *= draw.integers(0, 2, size.size)
+        before, after = taken(size), taken(size * draw.integers(0, 2, size.size))
         noise = Noise(jnp.asarray(draw.normal(0, 0.5)), jnp.asarray(draw.normal(0, 0.3)))
         state = advance(state, person, (now, before, noise), (now, after, noise), length)
         for name, value in state.items():
             assert np.all(np.isfinite(value)), name
-            if name != "Zr":  # a logarithm
+            if name not in SIGNED:
                 assert np.all(np.asarray(value) >= 0.0), name
         for name in COMPARTMENTS:
             assert np.all(np.asarray(state[f"V_{name}"]) > 0.0)
@@ -168,6 +202,6 @@ def test_no_step_is_too_long(length: float) -> None:
 
 def test_median_person_has_unit_effects() -> None:
     """An effect of 1 (0 on a logarithm) leaves the population's parameters as they are."""
-    own = make_person(values(), typical_effects(), jnp.full(1, 50.0))
+    own = make_person(values(), typical_effects(), life_of())
     for name, value in values().items():
         np.testing.assert_allclose(own[name], value, rtol=1e-12, err_msg=name)

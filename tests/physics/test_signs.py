@@ -79,11 +79,11 @@ EFFECTS: dict[str, tuple[Regimens, tuple[tuple[int, str, int], ...]]] = {
     ),
     "estradiol": (  # PEPI, 10.1001/jama.1996.03540170029029
         (("estradiol", "1 mg oral daily from 0 to 36"),),
-        (*((36, o, 1) for o in BONE), (6, "ctx", -1), (12, "p1np", -1), (6, "estradiol", 1)),
+        (*((36, o, 1) for o in BONE), (6, "ctx", -1), (12, "p1np", -1), (6, "serum_estradiol", 1)),
     ),
     "conjugated_estrogens": (
         (("conjugated_estrogens", "0.625 mg oral daily from 0 to 36"),),
-        (*((36, o, 1) for o in BONE), (6, "ctx", -1), (6, "estradiol", 1)),
+        (*((36, o, 1) for o in BONE), (6, "ctx", -1), (6, "serum_estradiol", 1)),
     ),
     "calcium": (  # 10.1016/S0140-6736(07)61342-7
         (("calcium_vitamin_d", "1 dose oral daily from 0 to 36"),),

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from cohort.patients.variability import load_variability
-from cohort.solve.grid import Grid
 from cohort.solve.plan import make_plan
 from cohort.solve.schedule import arm_forcing, study_grid
 from cohort.solve.simulate import StudySimulator
@@ -19,6 +18,7 @@ from cohort.units import DAYS_PER_MONTH
 
 BONE: tuple[str, ...] = ("bmd_lumbar_spine", "bmd_total_hip", "bmd_femoral_neck")
 MARKERS: tuple[str, ...] = ("ctx", "p1np", "bsap")
+HORMONES: tuple[str, ...] = ("estradiol", "testosterone_free", "shbg", "lh", "igf1", "pth")
 
 Regimens = Sequence[tuple[str, str]]  # therapy and sentence
 
@@ -44,39 +44,37 @@ def study_of(
     )
 
 
-def fast(study: Study, slots: np.ndarray, arm: str, pad: int = 256) -> dict[str, np.ndarray]:
+def fast(study: Study, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
     """Run an arm down the fast path on the grid it has as the only arm of its study.
 
-    Other arms of a study would only make its grid finer. Grids are padded with empty steps, so
-    that arms share a compiled function.
+    Other arms of a study would only make its grid finer.
     """
     whole = make_plan(study)
     courses = arm_courses(study)[arm]
     days = [month * DAYS_PER_MONTH for month in whole.months]
-    grid = padded(study_grid(days, {arm: courses}, study.engine.accuracy), pad)
+    grid = study_grid(days, {arm: courses}, study.engine.accuracy)
     forcing = {arm: arm_forcing(courses, whole.drugs, grid)}
     plan = dataclasses.replace(whole, grid=grid, forcing=forcing)
     with jax.enable_x64(True):
         return StudySimulator(study, plan, load_variability()).relative(slots, arm)
 
 
-def padded(grid: Grid, multiple: int) -> Grid:
-    extra = -len(grid.start) % multiple
-    return Grid(
-        np.concatenate([grid.start, np.full(extra, grid.end[-1])]),
-        np.concatenate([grid.length, np.zeros(extra)]),
-        np.concatenate([grid.visit, np.full(extra, -1, dtype=np.int32)]),
-    )
-
-
 def differences(
     found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
-    """Return the largest difference by outcome: percentage points of change for bone, else %."""
+    """Return the largest difference by outcome: percentage points of change for bone, else %.
+
+    LH that a drug has suppressed counts against the person's own, since what is left does nothing.
+    """
 
     def change(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         return 100.0 * (outputs[name] / outputs[name][0] - 1.0)
 
     worst = {name: np.abs(change(found, name) - change(expected, name)).max() for name in BONE}
-    worst |= {name: 100.0 * np.abs(found[name] / expected[name] - 1.0).max() for name in MARKERS}
+    worst |= {
+        name: 100.0 * np.abs(found[name] / expected[name] - 1.0).max()
+        for name in (*MARKERS, *HORMONES)
+    }
+    lh, own = expected["lh"], expected["lh"][0]
+    worst["lh"] = 100.0 * np.abs((found["lh"] - lh) / np.maximum(lh, own)).max()
     return {name: float(value) for name, value in worst.items()}

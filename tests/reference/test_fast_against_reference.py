@@ -1,6 +1,7 @@
 """The fast path against the reference: same persons and regimens, every visit.
 
-The budget is a promise of the engine: 0.05 percentage points of BMD change, 1 % of a marker.
+The budget is a promise of the engine: 0.05 percentage points of BMD change, 1 % of a marker and of
+a hormone's level.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from paths import BONE, MARKERS, differences, fast, study_of
-from regimens import NAMED, WITHIN_DAY, random_regimens
+from paths import BONE, HORMONES, MARKERS, differences, fast, study_of
+from regimens import EXCESS, MEN, NAMED, WITHIN_DAY, WOMEN, random_regimens
 
 from cohort.solve.reference import Reference
 from cohort.trial.schema import Study
 
-BUDGET: dict[str, float] = {name: 0.05 for name in BONE} | {name: 1.0 for name in MARKERS}
+BUDGET: dict[str, float] = {name: 0.05 for name in BONE}
+BUDGET |= {name: 1.0 for name in (*MARKERS, *HORMONES)}
 MONTHS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 30)
 
 FEW = {f"random_{seed}": random_regimens(seed) for seed in range(4)}
@@ -25,6 +27,9 @@ MANY = {f"sweep_{seed}": random_regimens(seed) for seed in range(100, 140)}
 GROUPS = {
     "usual": (NAMED | WITHIN_DAY | FEW, "postmenopausal_osteoporosis", np.arange(6)),
     "sweep": (MANY, "perimenopause_through_80", np.arange(16)),
+    "men": (MEN, "hypogonadal_men", np.arange(4)),
+    "women": (WOMEN, "perimenopause_through_80", np.arange(4)),
+    "excess": (EXCESS, "primary_hyperparathyroidism", np.arange(4)),
 }
 
 
@@ -48,6 +53,14 @@ def over_budget(found: dict[str, float]) -> dict[str, float]:
 @pytest.mark.parametrize("arm", [*NAMED, *WITHIN_DAY, *FEW])
 def test_fast_path_keeps_to_the_reference(arm: str) -> None:
     assert over_budget(worst("usual", arm)) == {}
+
+
+HORMONAL = [(group, arm) for group in ("men", "women", "excess") for arm in GROUPS[group][0]]
+
+
+@pytest.mark.parametrize(("group", "arm"), HORMONAL)
+def test_fast_path_keeps_to_the_reference_in_hormones(group: str, arm: str) -> None:
+    assert over_budget(worst(group, arm)) == {}
 
 
 @pytest.mark.slow
