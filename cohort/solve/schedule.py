@@ -164,12 +164,11 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
             kind = drugs.pulses.index(Pulse(course.therapy, course.amount))
             pulses[:, kind] += _spread(*given, grid) * route.fraction / course.amount
         else:
-            flux = _into_serum(*given, course, therapy, grid)
-            level = _level(flux * route.fraction, therapy, grid)
+            start, end = _level(*given, course, therapy, grid)
             for raised, amount in raised_levels(therapy, course.route).items():
                 column = drugs.levels.index(raised)
-                level_start[:, column] += amount * level[:-1]
-                level_end[:, column] += amount * level[1:]
+                level_start[:, column] += amount * start
+                level_end[:, column] += amount * end
     return Forcing(antibody, bisphosphonate, pulses, level_start, level_end)
 
 
@@ -229,12 +228,46 @@ def _absorbed(given: np.ndarray, doses: np.ndarray, rate: float, grid: Grid) -> 
     return flux
 
 
-def _level(flux: np.ndarray, therapy: Therapy, grid: Grid) -> np.ndarray:
-    """Relative level at every grid point, `(step + 1,)`: 1 in the long run at the label's rate."""
-    loss = therapy.pk["elimination_rate"].value
-    reference = therapy.reference_amount / therapy.reference_interval_days
-    level = np.zeros(len(flux) + 1)
+def _level(
+    rate: np.ndarray, doses: np.ndarray, course: DoseCourse, therapy: Therapy, grid: Grid
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the relative level at the start and at the end of each step.
+
+    It is 1 in the long run at the label's rate. The end is exact; the start is such that the area
+    is, since the slow states feel areas and a quick drug is gone within a step. Where that would
+    take a start below zero, the next step repays the area.
+    """
+    route, loss = therapy.routes[course.route], therapy.pk["elimination_rate"].value
+    unit = route.fraction / therapy.reference_rate
+    start, end = np.zeros_like(rate), np.zeros_like(rate)
+    level = depot = owed = 0.0
     for step, length in enumerate(grid.length):
+        if length == 0.0:
+            start[step] = end[step] = level
+            continue
+        if route.to == "central":
+            level += unit * loss * doses[step]
+            arrived, from_depot = rate[step] * length, 0.0
+        else:
+            absorption = therapy.absorption_rate(course.route)
+            steady = rate[step] / absorption
+            above = depot + doses[step] - steady
+            kept = np.exp(-absorption * length)
+            arrived = rate[step] * length + above * (1.0 - kept)
+            from_depot = above * absorption * _lag(absorption, loss, length)
+            depot = steady + above * kept
         kept = np.exp(-loss * length)
-        level[step + 1] = level[step] * kept + flux[step] / reference * (1.0 - kept)
-    return level
+        after = level * kept + unit * (rate[step] * (1.0 - kept) + loss * from_depot)
+        area = unit * arrived - (after - level) / loss - owed
+        start[step], end[step] = max(2.0 * area / length - after, 0.0), after
+        owed = 0.5 * (start[step] + after) * length - area
+        level = after
+    return start, end
+
+
+def _lag(first: float, second: float, length: float) -> float:
+    """Return `(exp(-first t) - exp(-second t)) / (second - first)`."""
+    slow, apart = min(first, second), abs(second - first)
+    if apart * length < 1e-8:
+        return length * np.exp(-slow * length)
+    return np.exp(-slow * length) * -np.expm1(-apart * length) / apart

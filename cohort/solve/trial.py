@@ -66,8 +66,8 @@ def ready(state: State, person: Person, age: Patients, numbers: DrugNumbers) -> 
     like = jnp.zeros_like(state["Q"])
     state = state | {pool(drug): like for drug in range(len(numbers.release))}
     names = [name for name, _ in numbers.levels]
-    if "LH" not in state and system.slow_states(person, names):
-        state |= system.balanced(person, hormones(person, age))
+    if system.slow_states(person, names):
+        state = system.balanced(person, hormones(person, age)) | {"LH": like + 1.0} | state
     return {name: like + value for name, value in state.items()}
 
 

@@ -1,6 +1,6 @@
 """Muscle: hormones make it, it loads bone, and its loss makes people fall.
 
-    M' = [ (T / T_healthy)^0.03 I^0.07 (1 - 0.04 gc) - M ] / 120 days
+    M' = [ (T / T_healthy)^0.02 I^0.07 (1 - 0.04 gc) - M ] / 120 days
     load = activity M
 
 `M` is lean mass over that of a healthy person of the same age and sex; what age itself takes from
@@ -20,7 +20,7 @@ from cohort.model.arrays import Patients, power
 from cohort.model.endocrine.glucocorticoid import MUSCLE_LOSS
 
 RATE = 1.0 / 120.0  # 1/day
-BY_TESTOSTERONE = 0.03
+BY_TESTOSTERONE = 0.02
 BY_IGF1 = 0.07
 AGE_LOSS = 0.005  # ln per year beyond 45
 FALLS_PER_YEAR = 0.035  # ln per year beyond 65

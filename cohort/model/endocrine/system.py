@@ -118,15 +118,16 @@ def tendencies(
 ) -> dict[str, tuple]:
     """Return production and loss of the axes' states."""
     pairs: dict[str, tuple] = {"Tc": immune.tendency(now.felt_deficit, now.inflammation)}
-    if "LH" not in state:
+    if "I" not in state:
         return pairs
     own = estrogen.own_estradiol(person, hormones)
     healthy = hormones.testosterone / hormones.testosterone_loss
     built = muscle.target(now.testosterone / healthy, state["I"], now.glucocorticoid)
-    return pairs | {
-        "LH": pituitary.tendency(
+    if "LH" in state:
+        pairs["LH"] = pituitary.tendency(
             now.estradiol / own, now.testosterone / hormones.testosterone, exposure
-        ),
+        )
+    return pairs | {
         "I": growth_hormone.tendency(
             state, hormones.secretion, hormones.youth, hormones.ln_igf1, exposure
         ),
@@ -136,11 +137,14 @@ def tendencies(
 
 
 def balanced(person: Person, hormones: Hormones) -> State:
-    """Return the slow states of a person without drugs whose hormones have long been these."""
+    """Return the slow states of a person without drugs whose hormones have long been these.
+
+    LH is left out: no condition moves it from 1, only drugs do, and the long steps of a history
+    would overshoot against its feedback.
+    """
     igf1 = growth_hormone.balanced(hormones.secretion)
     like = jnp.zeros_like(hormones.testosterone)
     return {
-        "LH": like + 1.0,
         "I": like + igf1,
         "M": like + muscle.target(jnp.asarray(hormones.testosterone_loss), igf1, 0.0),
         "Zg": like,

@@ -19,7 +19,7 @@ ANDROPAUSE = 0.011  # ln per year
 ANDROPAUSE_AGE = 40.0
 WOMEN = 0.04
 LH_RISE = 0.015  # ln per year (EMAS, 5 IU/L in the forties and 8 in the seventies; unchecked)
-ADRENAL = 0.045
+ADRENAL = 0.03
 # Women's bone answers to androgens with this share of men's effect (assumed; no trial tells).
 WOMEN_ANSWER = 0.2
 LEAST = 0.03  # a logarithm sees at least this
