@@ -38,6 +38,8 @@ class Sourced(BaseModel, frozen=True, extra="forbid"):
 class Range(Sourced, frozen=True):
     """A range that every member lies in; alternatives share an `any_of`."""
 
+    # pydantic reads a Literal made from a tuple at run time, which pyright cannot; written out
+    # here, the names would stand twice.
     variable: Literal[COVARIATES]  # pyright: ignore[reportInvalidTypeForm]
     min: Number | None = None
     max: Number | None = None
@@ -104,6 +106,7 @@ class HormoneTable(Table, frozen=True):
 class Correlation(Sourced, frozen=True):
     """Correlation of the normals of two covariates."""
 
+    # As in `Range`: names from the one tuple that holds them.
     between: tuple[Literal[DRIVEN], Literal[DRIVEN]]  # pyright: ignore[reportInvalidTypeForm]
     value: Annotated[Number, Field(gt=-1, lt=1)]
 

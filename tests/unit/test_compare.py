@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from published_rows import row
 from synthetic_results import OUTCOMES_CSV, STUDY, write_results
 
 from cohort.analysis.compare import (
@@ -47,30 +48,6 @@ class Table:
         self, arm: str, column: str, month: float, statistic: str, since: float | None = None
     ) -> float | None:
         return self.values.get((arm, column, month, statistic, since))
-
-
-def row(**changes) -> PublishedRow:
-    values = {
-        "trial": "trial",
-        "row_id": "outcomes-1",
-        "arm": "drug",
-        "endpoint": "BMD",
-        "site": "LS",
-        "month": 12.0,
-        "statistic": "mean",
-        "value": 5.0,
-        "unit": "percent change",
-        "versus": "baseline",
-        "verification": "checked",
-        "split": "calibration",
-        "primary": True,
-        "low": math.nan,
-        "high": math.nan,
-        "standard_error": math.nan,
-        "citation": "Paper",
-        "note": "",
-    }
-    return PublishedRow(**(values | changes))
 
 
 def predict(one: PublishedRow, values: dict[tuple, float]) -> Prediction:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+import published_rows
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,27 +35,9 @@ class Table:
 
 
 def row(value: float, month: float, **changes) -> PublishedRow:
-    values = {
-        "trial": "trial",
-        "row_id": f"outcomes-{month:g}",
-        "arm": "drug",
-        "endpoint": "estradiol",
-        "site": "serum",
-        "month": month,
-        "statistic": "mean",
-        "value": value,
-        "unit": "pg/mL",
-        "versus": "none",
-        "verification": "checked",
-        "split": "calibration",
-        "primary": True,
-        "low": math.nan,
-        "high": math.nan,
-        "standard_error": math.nan,
-        "citation": "Paper",
-        "note": "",
-    }
-    return PublishedRow(**(values | changes))
+    level = {"endpoint": "estradiol", "site": "serum", "unit": "pg/mL", "versus": "none"}
+    own = {"row_id": f"outcomes-{month:g}", "month": month, "value": value}
+    return published_rows.row(**(level | own | changes))
 
 
 def predict(rows: list[PublishedRow], values: dict[tuple, float]) -> list[HormonePrediction]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from asked import Limit, Published
 from scipy import stats
 
 from cohort.errors import BadInput
@@ -28,20 +28,6 @@ from cohort.patients.variability import EFFECTS, KNOWN, NEW, load_variability
 from cohort.tile import TILE
 
 VARIABILITY = load_variability()
-
-
-@dataclass(frozen=True)
-class Limit:
-    variable: str
-    min: float | None = None
-    max: float | None = None
-    any_of: str | None = None
-
-
-@dataclass(frozen=True)
-class Published:
-    mean: float
-    sd: float | None = None
 
 
 RULES = (

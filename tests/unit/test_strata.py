@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from asked import Limit, Published
 
 from cohort.errors import BadInput
 from cohort.patients.covariates import COVARIATES, HORMONES
@@ -24,20 +24,6 @@ VARIABILITY = load_variability()
 NMOL_TESTOSTERONE = 28.842  # ng/dL in 1 nmol/L
 PMOL_TESTOSTERONE = 0.28842  # pg/mL in 1 pmol/L
 PMOL_ESTRADIOL = 0.27238  # pg/mL in 1 pmol/L
-
-
-@dataclass(frozen=True)
-class Limit:
-    variable: str
-    min: float | None = None
-    max: float | None = None
-    any_of: str | None = None
-
-
-@dataclass(frozen=True)
-class Published:
-    mean: float
-    sd: float | None = None
 
 
 def draw(

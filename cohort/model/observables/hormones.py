@@ -16,7 +16,7 @@ from cohort.model.endocrine import (
     testis,
 )
 from cohort.model.endocrine.own import Hormones
-from cohort.model.exposure import Exposure
+from cohort.model.exposure import Exposure, no_exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Signals
 
@@ -47,7 +47,7 @@ def endogenous(person: Person, hormones: Hormones, age: Patients) -> dict[str, P
         "lh": _lh(person, age),
         "progesterone": person.by_sex(ovary.progesterone(person, age), 1.0),
         "igf1": _igf1(hormones, age) * untreated["I"],
-        "pth": jnp.exp(hormones.ln_pth + parathyroid.DEFICIENCY * deficiency) * (1.0 + excess),
+        "pth": parathyroid.relative_pth(hormones.ln_pth, deficiency, excess, no_exposure()),
     }
 
 
