@@ -1,5 +1,5 @@
 """Calibration: fits the model's parameters to published outcomes and writes the set that ships.
 
-`python -m calibration` runs the job that made `data/parameters/default.toml`. This package uses the
+`cohort calibrate full` runs the job that made `data/parameters/default.toml`. This package uses the
 engine; the engine never imports it.
 """

@@ -6,22 +6,22 @@ standard errors. They hold estrogen's and age's effects where no trial's arms do
 
 from __future__ import annotations
 
-import csv
-import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from calibration.cohorts import Lane
-from calibration.targets import Target
+from calibration.lanes import Lane
 from cohort.patients.sampling import MENOPAUSE_WIDTH
 from cohort.patients.variability import EFFECTS
-from cohort.resources import data_root
-from cohort.results.published import PublishedRow
-from cohort.solve.plan import make_plan
+from cohort.solve.grid import Grid
+from cohort.solve.plan import Plan, make_plan
+from cohort.solve.schedule import arm_forcing
 from cohort.solve.trial import noise_nodes
 from cohort.trial.schema import Study
 from cohort.trial.study import parse_study
+from cohort.units import DAYS_PER_MONTH
 
 NAME = "natural_history"
 
@@ -63,56 +63,35 @@ def study(arm: str) -> Study:
     )
 
 
-def lanes() -> list[Lane]:
-    """Return the persons as arms of one each."""
-    return [_lane(arm) for arm in PERSONS]
+def lanes(arms: Sequence[str], persons: int) -> list[Lane]:
+    """Return lives as arms of `persons` like persons, so that they stack with other arms."""
+    return [_lane(arm, persons) for arm in arms]
 
 
-def _lane(arm: str) -> Lane:
-    plan = make_plan(study(arm))
+def _lane(arm: str, persons: int) -> Lane:
+    plan = _coarse(make_plan(study(arm)), arm)
     life = PERSONS[arm]
-    eta = {name: np.array([float(not name.endswith("_offset"))]) for name in EFFECTS}
+    eta = {name: np.full(persons, float(not name.endswith("_offset"))) for name in EFFECTS}
     tile = {
-        "age": np.array([life.age]),
+        "age": np.full(persons, life.age),
         "life": {
-            "age_at_menopause": np.array([life.menopause]),
-            "menopause_width": np.array([MENOPAUSE_WIDTH["natural"]]),
-            "male": np.array([float(life.male)]),
+            "age_at_menopause": np.full(persons, life.menopause),
+            "menopause_width": np.full(persons, MENOPAUSE_WIDTH["natural"]),
+            "male": np.full(persons, float(life.male)),
         },
         "conditions": {},
-        "eta": eta | {"adherence": np.ones(1)},
+        "eta": eta | {"adherence": np.ones(persons)},
     }
     nodes = noise_nodes(plan.grid.start[0], plan.grid.end[-1])
-    return Lane(NAME, arm, plan.months, plan, tile, np.zeros((nodes, 2, 1)))
+    return Lane(NAME, arm, plan.months, plan, tile, np.zeros((nodes, 2, persons)))
 
 
-def targets() -> list[Target]:
-    """Return the rows of natural history."""
-    path = data_root() / "natural_history" / "targets.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return [_target(record) for record in csv.DictReader(file)]
-
-
-def _target(record: dict[str, str]) -> Target:
-    error = float(record["standard_error"])
-    row = PublishedRow(
-        trial=NAME,
-        row_id=record["row_id"],
-        arm=record["arm"],
-        endpoint=record["endpoint"],
-        site=record["site"],
-        month=float(record["month"]),
-        statistic="mean",
-        value=float(record["value"]),
-        unit="percent change",
-        versus=record["versus"],
-        verification="checked",
-        split="calibration",
-        primary=True,
-        low=math.nan,
-        high=math.nan,
-        standard_error=error,
-        citation=record["source"],
-        note=record["note"],
-    )
-    return Target(row, error)
+def _coarse(plan: Plan, arm: str) -> Plan:
+    """Return a life's plan on a grid of months: where nothing is given, nothing is quick."""
+    visits = np.array(plan.months) * DAYS_PER_MONTH
+    ends = np.union1d(visits, np.arange(0.0, visits[-1], DAYS_PER_MONTH))
+    length = np.diff(ends, prepend=0.0)
+    visit = np.full(len(ends), -1, np.int32)
+    visit[np.searchsorted(ends, visits)] = np.arange(len(visits))
+    grid = Grid(ends - length, length, visit)
+    return replace(plan, grid=grid, forcing={arm: arm_forcing((), plan.drugs, grid)})

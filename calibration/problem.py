@@ -1,173 +1,186 @@
 """The objective: how far the predictions of all targets are from what was published.
 
-A prediction is that of the one typical person of each arm plus a correction, `cohort mean - typical
-person`, which is computed with a whole cohort at the current parameters and held while the typical
-persons are fitted. The correction changes little with the parameters, so two or three rounds settle
-it, and derivatives cost one person an arm instead of hundreds.
+A prediction is the mean over an arm's few persons, who stand for its trial's population
+(`lanes.few_lanes`), plus a correction, `whole cohort - few persons`, which is computed with
+hundreds of persons at the current parameters and held until the next round: derivatives then cost a
+few persons an arm. The correction carries what a few persons cannot: the slow noise and the
+difference between a median and a mean. It changes little with the parameters, so a few rounds
+settle it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from calibration import natural_history
-from calibration.cohorts import COLUMNS, Group, make_groups, predict, study_lanes
-from calibration.targets import Target, study_arms, study_targets
-from cohort.analysis.compare import ArmFacts, reference_of
+from calibration.free import Free, make_free
+from calibration.groups import make_groups
+from calibration.job.parameters import start_variability
+from calibration.job.schema import Job
+from calibration.job.selection import select
+from calibration.lanes import few_lanes
+from calibration.likelihood import Likelihood, robust
+from calibration.parts import Part, of_part
+from calibration.reading import arm_facts, read_rows
+from calibration.targets import Target, make_targets, scale, weights
+from calibration.whole import WholeCohort
 from cohort.model.arrays import Patients
-from cohort.model.parameters import PARAMETERS
 from cohort.results.published import PublishedRow
 from cohort.trial.schema import Study
-
-NEAR = 0.51  # months between a row and its visit
-
-
-class Reading(NamedTuple):
-    """Where the rows' numbers stand among the relative outputs of all arms.
-
-    A row compares one change with another or with nothing. `visit` and `since` are positions in the
-    flat list of (group, arm, visit, outcome) values, `(row, 2)` each: of the row's own arm and of
-    the arm it is compared with (its own again where there is none).
-    """
-
-    visit: np.ndarray
-    since: np.ndarray
-    compared: np.ndarray
-    marker: np.ndarray
-    median: np.ndarray
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Targets with the arms that predict them.
+    """Targets with the arms that predict them; an `Objective`.
 
     Attributes:
-        studies: the replicas, in order.
-        targets: rows to fit, in the order of the predictions.
-        arms: facts of every study's arms.
-        typical: one person an arm.
-        reading: where the typical persons' outputs answer the targets.
+        free: the free parameters.
+        likelihood: the targets and the covariance of their residuals.
+        parts: groups of arms.
+        whole: the cohorts that correct them.
+        studies: the trials, by name.
+        correction: whole cohort minus few persons, `(row,)`.
     """
 
-    studies: tuple[Study, ...]
-    targets: tuple[Target, ...]
-    arms: Mapping[str, Mapping[str, ArmFacts]]
-    typical: tuple[Group, ...]
-    reading: Reading
+    free: Free
+    likelihood: Likelihood
+    parts: tuple[Part, ...]
+    whole: WholeCohort
+    studies: Mapping[str, Study]
+    correction: np.ndarray
 
-    def cohort(self, values: Mapping[str, float], patients: int) -> np.ndarray:
-        """Return the predictions by whole cohorts of so many patients."""
-        traced = {name: jnp.asarray(value) for name, value in values.items()}
-        drawn = [lane for s in self.studies for lane in study_lanes(s, patients, typical=False)]
-        sets = tuple(make_groups(drawn)), tuple(make_groups(natural_history.lanes()))
-        predicted = np.zeros(len(self.targets))
-        for groups in sets:
-            outputs = [
-                np.asarray(flat(jax.jit(partial(predict, group))(traced))) for group in groups
-            ]
-            inside = read_rows(self.targets, self.arms, groups)
-            rows = np.isfinite(inside.marker)
-            predicted[rows] = compare(np.concatenate(outputs), Reading(*(x[rows] for x in inside)))
-        return predicted
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The rows that are fitted."""
+        return self.likelihood.targets
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Published values, `(row,)`."""
+        return np.array([target.row.value for target in self.targets])
+
+    @property
+    def offset(self) -> np.ndarray:
+        """Standard deviation of every row's trial offset, `(row,)`."""
+        return self.likelihood.offset()
+
+    def rows(self, x: ArrayLike) -> Patients:
+        """Return the predicted rows, `(row,)`; differentiable."""
+        rows = jnp.asarray(self.correction)
+        for part in self.parts:
+            rows = rows.at[part.reading.rows].add(part.rows(jnp.asarray(x)))
+        return rows
+
+    def loss(self, x: ArrayLike) -> Patients:
+        """Return minus the logarithm of the posterior, up to a constant; differentiable."""
+        residuals = self.rows(x) - self.observed
+        return robust(self.whiten(residuals), self.likelihood.huber) + self.prior(x)
+
+    def cost(self, residuals: np.ndarray, x: np.ndarray) -> float:
+        """Return the loss at parameters whose residuals, predicted minus observed, are known."""
+        whitened = self.likelihood.whitener() @ residuals
+        return float(robust(whitened, self.likelihood.huber) + self.prior(x))
+
+    def prior(self, x: ArrayLike) -> Patients:
+        """Return the priors' share of the loss."""
+        return 0.5 * jnp.sum(((jnp.asarray(x) - self.free.centre) / self.free.sd) ** 2)
+
+    def whiten(self, residuals: ArrayLike) -> Patients:
+        """Return residuals in units of independent standard normals, `(row, ...)`."""
+        return jnp.asarray(self.likelihood.whitener()) @ jnp.asarray(residuals)
+
+    def predicted(self, x: np.ndarray) -> np.ndarray:
+        """Return the predicted rows, `(row,)`, by compiled functions."""
+        rows = self.correction.copy()
+        for part in self.parts:
+            rows[part.reading.rows] += np.asarray(part.fast_rows(jnp.asarray(x)))
+        return rows
+
+    def gradients(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the losses of several starts, `(start,)`, and their gradients, `(start, dim)`."""
+        x = jnp.asarray(starts)
+        apart = (x - self.free.centre) / self.free.sd
+        losses, slopes = 0.5 * jnp.sum(apart**2, axis=1), apart / self.free.sd
+        observed, whitener = self.observed - self.correction, self.likelihood.whitener()
+        for part in self.parts:
+            loss, slope = part.gradients(x, *of_part(part, observed, whitener))
+            losses, slopes = losses + loss, slopes + slope
+        return np.asarray(losses), np.asarray(slopes)
+
+    def linearised(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the predicted rows, `(row,)`, and their derivatives, `(row, dim)`."""
+        rows, slopes = self.correction.copy(), np.zeros((len(self.targets), len(x)))
+        for part in self.parts:
+            slope, own = part.slopes(jnp.asarray(x))
+            rows[part.reading.rows] += np.asarray(own)
+            slopes[part.reading.rows] = np.asarray(slope)
+        return rows, slopes
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the rows, `(row, dim)`, exact."""
+        return self.linearised(x)[1]
+
+    def corrected(self, x: np.ndarray) -> Problem:
+        """Return the problem with the correction that whole cohorts ask at these parameters."""
+        few = self.predicted(x) - self.correction
+        whole = self.whole.rows(self.free.values(x))
+        return replace(self, correction=np.where(np.isnan(whole), 0.0, whole - few))
+
+    def reweighed(self, x: np.ndarray) -> Problem:
+        """Return the problem with the errors that the residuals at these parameters tell."""
+        residuals = self.predicted(x) - self.observed
+        return replace(self, likelihood=self.likelihood.estimated(residuals))
 
 
-def flat(outputs: Mapping[str, Patients]) -> Patients:
-    """Line up the outputs of a group: `(arm * visit * outcome, patient)`."""
-    stacked = jnp.stack([outputs[column] for column in COLUMNS], axis=2)
-    return stacked.reshape(-1, stacked.shape[-1])
+def make_problem(job: Job) -> Problem:
+    """Gather targets, persons and priors.
+
+    Raises:
+        BadInput: the job selects nothing, or what cannot be fitted.
+    """
+    chosen = select(job)
+    rows = chosen.rows
+    studies = {trial.study.name: trial.study for trial in chosen.trials}
+    lives = tuple(dict.fromkeys(row.arm for row in chosen.lives))
+    targets = make_targets(rows, job)
+    likelihood = Likelihood(
+        targets,
+        np.array([scale(row, job.noise) for row in rows]),
+        np.array(weights(rows, job)),
+        job.noise.huber,
+    )
+    return Problem(
+        make_free(job),
+        likelihood,
+        make_parts(rows, studies, lives, job),
+        WholeCohort(rows, studies, job.cohort.correction, start_variability(job)),
+        studies,
+        np.zeros(len(rows)),
+    )
 
 
-def read_rows(
-    targets: Sequence[Target], arms: Mapping[str, Mapping[str, ArmFacts]], groups: Sequence[Group]
-) -> Reading:
-    """Find every target's numbers; `marker` is NaN for rows that no arm of the groups answers."""
-    place, offset = {}, 0
-    for group in groups:
-        for index, lane in enumerate(group.lanes):
-            first = offset + index * group.visits * len(COLUMNS)
-            place[lane.trial, lane.arm] = first, lane.months
-        offset += len(group.lanes) * group.visits * len(COLUMNS)
-    found = [_read(target.row, arms[target.row.trial], place) for target in targets]
-    return Reading(*(np.array(column) for column in zip(*found, strict=True)))
-
-
-def _read(row: PublishedRow, arms: Mapping[str, ArmFacts], place: Mapping) -> tuple:
-    versus = reference_of(row, arms)
-    if versus is None:
-        raise ValueError(f"{row.trial}, {row.row_id}: '{row.versus}' is no arm of the study")
-    other = versus.arm or row.arm
-    if (row.trial, row.arm) not in place:
-        return (0, 0), (0, 0), False, np.nan, False
-    column = COLUMNS.index((row.column or "").removesuffix("_change"))
-
-    def position(arm: str, month: float) -> int:
-        first, months = place[row.trial, arm]
-        visit = int(np.argmin(np.abs(np.array(months) - month)))
-        if abs(months[visit] - month) > NEAR:
-            raise ValueError(f"{row.trial}, {row.row_id}: no visit near month {month:g}")
-        return first + visit * len(COLUMNS) + column
-
-    own, compared = position(row.arm, row.month), position(other, row.month)
-    since = position(row.arm, versus.month or 0.0), position(other, versus.month or 0.0)
-    median = row.center == "median"
-    return (own, compared), since, versus.arm is not None, float(row.is_marker), median
-
-
-def compare(outputs: np.ndarray, reading: Reading) -> np.ndarray:
-    """Return the rows' predictions from the outputs of whole cohorts."""
-    change = 100.0 * (outputs[reading.visit] / outputs[reading.since] - 1.0)
-    middle = np.where(reading.median[:, None], np.median(change, axis=-1), np.mean(change, axis=-1))
-    return np.asarray(combine(middle[:, 0], middle[:, 1], reading))
-
-
-def combine(own: ArrayLike, other: ArrayLike, reading: Reading) -> Patients:
-    """Return differences for BMD and ratios for markers where arms are compared."""
-    own, other = jnp.asarray(own), jnp.asarray(other)
-    ratio = 100.0 * ((1.0 + own / 100.0) / (1.0 + other / 100.0) - 1.0)
-    against = jnp.where(reading.marker > 0, ratio, own - other)
-    return jnp.where(reading.compared, against, own)
-
-
-def typical_rows(outputs: Patients, reading: Reading) -> Patients:
-    """Return the rows' predictions from the outputs of typical persons, `(position,)`."""
-    change = 100.0 * (outputs[reading.visit] / outputs[reading.since] - 1.0)
-    return combine(change[:, 0], change[:, 1], reading)
-
-
-def make_problem(studies: Sequence[Study], patients: int = 512) -> Problem:
-    """Gather targets and typical persons.
+def make_parts(
+    rows: Sequence[PublishedRow], studies: Mapping[str, Study], lives: Sequence[str], job: Job
+) -> tuple[Part, ...]:
+    """Return the groups that predict rows by a few persons an arm.
 
     Args:
-        studies: replicas to fit.
-        patients: how many are drawn to find each study's typical person.
+        rows: published rows.
+        studies: their trials, by name.
+        lives: arms of natural history among them.
+        job: says how many persons, and what is free.
     """
-    targets = [target for study in studies for target in study_targets(study)]
-    used = {target.row.trial for target in targets}
-    kept = tuple(study for study in studies if study.name in used)
-    lanes = [lane for study in kept for lane in study_lanes(study, patients, typical=True)]
-    lives = {name: ArmFacts(name, name, "control", ()) for name in natural_history.PERSONS}
-    targets += natural_history.targets()
-    arms = {study.name: study_arms(study) for study in kept} | {natural_history.NAME: lives}
-    groups = tuple(make_groups([*lanes, *natural_history.lanes()]))
-    return Problem(kept, tuple(targets), arms, groups, read_rows(targets, arms, groups))
-
-
-def to_scale(values: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
-    """Return parameters on the scales of their priors."""
-    return np.array([PARAMETERS[name].to_scale(values[name]) for name in names])
-
-
-def from_scale(scaled: Patients, names: Sequence[str]) -> dict[str, Patients]:
-    """Inverse of `to_scale`, differentiable."""
-    return {
-        name: jnp.exp(x) if PARAMETERS[name].scale == "log" else jax.nn.sigmoid(x)
-        for name, x in zip(names, scaled, strict=True)
-    }
+    variability, persons, free = start_variability(job), job.cohort.persons, make_free(job)
+    lanes = natural_history.lanes(lives, persons)
+    for study in studies.values():
+        lanes += few_lanes(study, variability, persons)
+    facts = arm_facts(studies, lives)
+    return tuple(
+        Part(group, read_rows(rows, facts, group), free, job.noise.huber)
+        for group in make_groups(lanes)
+    )

@@ -1,78 +1,118 @@
-"""Targets: published rows of the calibration split, each with the weight it carries.
+"""Targets: published rows, each with what its number is uncertain by.
 
-The standard error of a row holds what any trial differs from the next by, not only its own
-sampling: `sqrt(0.6^2 + (0.06 value)^2)` points for BMD and `sqrt(7^2 + (0.13 value)^2)` for markers
-(drugs' arms differ between trials by 1-4 points at the spine). Rows of one series (arm, site) are
-repeated looks at the same people, so a series of many rows weighs like `SERIES` of them. Rows known
-only from the literature at large (`unchecked`) have their error doubled; `approximate` rows never
-enter.
+A row's own standard error is `sampling`: as published, or the median of those that the bundled
+trials publish for that quantity, where it gives none. Like trials differ by more than sampling: by
+an error of each row, and by an offset that all rows of a trial and quantity share. Both are in
+proportion to
+
+    scale = sqrt(floor^2 + (share value)^2)
+
+(0.6 points and 6 % of the value for BMD, 7 points and 13 % for markers, unless a job says
+otherwise), with factors that are estimated from the residuals (`likelihood`). Rows of one series
+(arm, quantity) are repeated looks at the same people, so a series of many rows weighs like `series`
+of them. Rows known only from the literature at large (`unchecked`) have their error doubled.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from cohort.analysis.compare import ArmFacts, arms_of
+import numpy as np
+
+from calibration.job.schema import Job, Noise
+from calibration.job.selection import NATURAL_HISTORY
+from cohort.resources import bundled
 from cohort.results.published import PublishedRow, published_of
-from cohort.trial.schema import Study
-from cohort.trial.study import resolved
-
-SERIES = 3.0
-UNCHECKED = 2.0
-# Errors of these trials' rows are divided by this from a month on: the trial that the README
-# re-runs, and the only one that says what follows romosozumab when nothing does.
-EMPHASIS = {"freedom": (0.0, 2.0), "romo_ph2": (24.5, 4.0)}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A published row to fit.
+    """A published row to fit or to predict.
 
     Attributes:
         row: as published.
-        error: its standard error in the loss, between-trial term and weights included.
+        sampling: standard error of the published number, percent.
+        error: standard deviation in the loss, percent: that, what like trials differ by, and the
+            row's weight.
+        block: trial and quantity, whose rows share an offset.
     """
 
     row: PublishedRow
+    sampling: float
     error: float
+    block: tuple[str, str]
 
 
-def study_targets(study: Study) -> list[Target]:
-    """Return the rows of a replica that may be fitted, in the order of its table."""
-    arms = {arm.name for arm in study.arms}
-    rows = [row for row in published_of(study.name) if row.arm in arms and usable(row)]
-    looks = Counter(_series(row) for row in rows)
-    return [Target(row, _error(row) * _thin(looks[_series(row)])) for row in rows]
+def make_targets(rows: Sequence[PublishedRow], job: Job) -> tuple[Target, ...]:
+    """Return rows with their errors, in order."""
+    return tuple(
+        Target(
+            row,
+            sampling_error(row),
+            weight * math.hypot(sampling_error(row), scale(row, job.noise)),
+            (row.trial, row.quantity),
+        )
+        for row, weight in zip(rows, weights(rows, job), strict=True)
+    )
 
 
-def usable(row: PublishedRow) -> bool:
-    """Whether a row may enter the loss."""
-    return row.split == "calibration" and (row.scored or row.unchecked)
+def scale(row: PublishedRow, noise: Noise) -> float:
+    """Return the unit in which trials differ, percent; none for untreated lives, which no trial is.
+
+    What a source of natural history is uncertain by, its own standard error says.
+    """
+    if row.trial == NATURAL_HISTORY:
+        return 0.0
+    if row.is_marker:
+        return math.hypot(noise.marker_floor, noise.marker_share * row.value)
+    return math.hypot(noise.bmd_floor, noise.bmd_share * row.value)
 
 
-def study_arms(study: Study) -> dict[str, ArmFacts]:
-    """Return what a comparison must know of a study's arms."""
-    return arms_of(resolved(study))
+def weights(rows: Sequence[PublishedRow], job: Job) -> list[float]:
+    """Return the factors on rows' errors that series, checks and the job's emphasis ask."""
+    looks = Counter(_series(row) for row in rows if row.trial != NATURAL_HISTORY)
+    return [
+        math.sqrt(max(1.0, looks[_series(row)] / job.noise.series))
+        * (1.0 if row.read else job.noise.unchecked)
+        / _emphasis(row, job)
+        for row in rows
+    ]
 
 
-def scored(targets: Iterable[Target]) -> list[Target]:
-    """Keep the targets that an issue's error counts: checked or digitised."""
-    return [target for target in targets if target.row.scored]
+def _emphasis(row: PublishedRow, job: Job) -> float:
+    factors = [
+        stressed.factor
+        for stressed in job.targets.emphasis
+        if stressed.trial == row.trial and row.month >= stressed.from_month
+    ]
+    return math.prod(factors)
 
 
-def _series(row: PublishedRow) -> tuple[str, str, str]:
-    return row.arm, row.quantity, row.versus
+def _series(row: PublishedRow) -> tuple[str, str, str, str]:
+    return row.trial, row.arm, row.quantity, row.versus
 
 
-def _thin(looks: int) -> float:
-    return math.sqrt(max(1.0, looks / SERIES))
+def sampling_error(row: PublishedRow) -> float:
+    """Return a row's standard error: as published, else the usual one of its quantity."""
+    if math.isfinite(row.standard_error) and row.standard_error > 0:
+        return row.standard_error
+    return _usual_errors()[row.quantity]
 
 
-def _error(row: PublishedRow) -> float:
-    floor, share = (7.0, 0.13) if row.is_marker else (0.6, 0.06)
-    since, factor = EMPHASIS.get(row.trial, (math.inf, 1.0))
-    doubt = 1.0 if row.scored else UNCHECKED
-    return math.hypot(floor, share * row.value) * doubt / (factor if row.month >= since else 1.0)
+@cache
+def _usual_errors() -> dict[str, float]:
+    """Return the median published standard error by quantity, over the calibration split."""
+    rows = [row for name in bundled("trials") for row in published_of(name)]
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        known = math.isfinite(row.standard_error) and row.standard_error > 0
+        if known and row.comparable and row.split == "calibration":
+            found.setdefault(row.quantity, []).append(row.standard_error)
+    markers = [e for row in ("CTX", "P1NP", "BSAP") for e in found.get(row, [])]
+    usual = {name: float(np.median(errors)) for name, errors in found.items()}
+    middle = float(np.median(markers)) if markers else math.nan
+    return {name: middle for name in ("CTX", "P1NP", "BSAP")} | usual

@@ -1,7 +1,9 @@
 """A parameter of the model: declared once, with its unit, meaning, source, prior and bounds.
 
 Declarations are plain data, so listing or documenting them needs neither JAX nor a solver. Values
-come from a parameter set (`data/parameters/<name>.toml`), the product of a calibration job.
+come from a parameter set (`data/parameters/<name>.toml`), the product of a calibration job. A set
+may also say how far persons differ: standard deviations that replace those of
+`data/variability/individual.toml`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeGuard
 
 from cohort.errors import BadInput, did_you_mean
+from cohort.resources import data_root
 
 Scale = Literal["log", "logit"]
 Evidence = Literal["data", "partly", "prior"]
@@ -72,33 +76,54 @@ class ParameterSet:
         name: name of the set, or the path of its file.
         values: value by parameter name.
         about: free facts of the file: the job that made it, its scores, the date.
+        spread: standard deviations between persons that replace the bundled ones, by dotted name
+            (`spread_names`).
     """
 
     name: str
     values: Mapping[str, float]
     about: Mapping[str, object]
+    spread: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
-        """SHA-256 of names and values: two sets with one hash give one result."""
-        text = json.dumps({k: float(v) for k, v in sorted(self.values.items())})
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of names and values: two sets with one hash give one result.
+
+        A set without a spread of its own hashes its values alone.
+        """
+        content: dict[str, Any] = _sorted(self.values)
+        if self.spread:
+            content = {"spread": _sorted(self.spread), "values": content}
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _sorted(numbers: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in sorted(numbers.items())}
+
+
+@cache
+def spread_names() -> tuple[str, ...]:
+    """Return what a set may give a spread for: `noise.lnL`, `effects.rate_turnover` and so on."""
+    path = data_root() / "variability" / "individual.toml"
+    bundled = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tuple(f"{table}.{name}" for table in ("noise", "effects") for name in bundled[table])
 
 
 def load_parameter_set(path: Path, declared: Mapping[str, Parameter]) -> ParameterSet:
     """Read a parameter set and hold it to the declarations.
 
     Args:
-        path: a TOML file with a table `values` and, optionally, a table `about`.
+        path: a TOML file with a table `values` and, optionally, tables `about` and `spread`.
         declared: every parameter of the model.
 
     Raises:
         BadInput: the file cannot be read, names an unknown parameter, lacks one, or holds a value
-            that is not a finite number inside its parameter's bounds.
+            that is not a finite number inside its parameter's bounds; or its spread names what has
+            none, or is not a finite number from 0 up.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # of the file, its text or TOML, or the path itself
         raise BadInput(f"{path}: cannot be read as a parameter set ({error}).") from error
     values = content.get("values", {})
     problems = [
@@ -110,16 +135,47 @@ def load_parameter_set(path: Path, declared: Mapping[str, Parameter]) -> Paramet
     for name, parameter in declared.items():
         if name in values:
             problems += value_problems(parameter, values[name], f"{path}: values.{name}")
+    spread = _dotted(content.get("spread", {}))
+    problems += [
+        sentence
+        for name, value in spread.items()
+        for sentence in _spread_problems(name, value, f"{path}: spread.{name}")
+    ]
     if problems:
         raise BadInput(problems)
     return ParameterSet(
-        path.stem, {k: float(v) for k, v in values.items()}, content.get("about", {})
+        path.stem,
+        {k: float(v) for k, v in values.items()},
+        content.get("about", {}),
+        {k: float(v) for k, v in spread.items()},
     )
+
+
+def _dotted(table: object, prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested tables by dotted name; TOML reads `noise.lnL = 0.3` as nested."""
+    if not isinstance(table, Mapping):
+        return {prefix: table}
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _dotted(value, f"{prefix}.{key}" if prefix else key)
+    return found
+
+
+def _spread_problems(name: str, value: object, where: str) -> list[str]:
+    if name not in spread_names():
+        return [f"{where} is not a standard deviation.{did_you_mean(name, spread_names())}"]
+    if not _is_finite(value) or value < 0:
+        return [f"{where} is {value!r}; a finite number of at least 0 is needed."]
+    return []
+
+
+def _is_finite(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def value_problems(parameter: Parameter, value: object, where: str) -> list[str]:
     """Return what is wrong with a value for a parameter, as sentences that start with `where`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not _is_finite(value):
         return [f"{where} is {value!r}; a finite number is needed."]
     low, high = parameter.bounds
     if not low < value < high:

@@ -26,7 +26,7 @@ def bundled(kind: str) -> dict[str, Path]:
 
     Args:
         kind: `trials` (folders with a `trial.toml`) or a folder of TOML files
-            (`protocols`, `populations`, `therapies`, `parameters`).
+            (`protocols`, `populations`, `therapies`, `parameters`, `jobs`).
     """
     folder = data_root() / kind
     if kind == "trials":

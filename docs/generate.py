@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cohort
+from calibration.job.schema import Job
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
 from cohort.resources import data_root
 from cohort.results.outcomes import OUTCOMES, Outcome
@@ -92,7 +93,16 @@ def level_table() -> str:
 
 def study_file() -> str:
     """Every key of a study file, table by table."""
-    schema = json_schema()
+    return keys(json_schema())
+
+
+def job_file() -> str:
+    """Every key of a job file, table by table."""
+    return keys(Job.model_json_schema())
+
+
+def keys(schema: Schema) -> str:
+    """Every key that a schema allows, table by table."""
     sections = [_section("Top level", schema)]
     told: dict[str, str] = {}
     for heading, part in _tables(schema, schema, ""):
@@ -105,9 +115,11 @@ def study_file() -> str:
 
 
 def _target(schema: Schema, root: Schema) -> tuple[Schema, bool] | None:
-    """Return the table that a key holds, and whether it holds a list of them."""
+    """Return the table that a key holds, itself or by a name, and whether it is a list of them."""
     for option in (schema, *schema.get("anyOf", ())):
-        for part, many in ((option, False), (option.get("items", {}), True)):
+        named = option.get("additionalProperties")
+        inner = named if isinstance(named, dict) else {}
+        for part, many in ((option, False), (inner, False), (option.get("items", {}), True)):
             if "$ref" in part:
                 return root["$defs"][part["$ref"].rsplit("/", 1)[1]], many
     return None
@@ -124,6 +136,7 @@ def _tables(schema: Schema, root: Schema, prefix: str) -> Iterator[tuple[str, Sc
         assert found is not None
         inner, many = found
         path = prefix + (keys[0] if len(keys) == 1 else "*")
+        path += ".NAME" if "additionalProperties" in schema["properties"][keys[0]] else ""
         yield f"[[{path}]]" if many else f"[{path}]", inner
         yield from _tables(inner, root, f"{path}.")
 
@@ -210,6 +223,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "therapies": therapy_table,
     "levels": level_table,
     "study file": study_file,
+    "job file": job_file,
 }
 MARKED = re.compile(r"<!-- (?P<name>[a-z_/ ]+) -->\n.*?<!-- end (?P=name) -->", re.DOTALL)
 

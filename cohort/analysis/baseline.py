@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cohort.results.schema import DRAW
+
 CHARACTERISTICS = (
     ("age", "Age", "years", 1),
     ("years_since_menopause", "Years since menopause", "years", 1),
@@ -46,8 +48,14 @@ class Characteristic:
 
 
 def baseline_table(folder: Path) -> tuple[dict[str, int], list[Characteristic]]:
-    """Return persons by arm and the baseline table; columns that nobody has are left out."""
+    """Return persons by arm and the baseline table; columns that nobody has are left out.
+
+    Under draws of the parameters statistics are over persons and draws together.
+    """
     file = pq.ParquetFile(folder / "patients.parquet")
+    draws = 1
+    if DRAW in file.schema_arrow.names:
+        draws = 1 + max(file.read(columns=[DRAW])[DRAW].to_pylist())
     arm = file.read(columns=["arm"])["arm"].cast(pa.string()).dictionary_encode()
     chunks = arm.unify_dictionaries().chunks
     codes = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
@@ -66,4 +74,4 @@ def baseline_table(folder: Path) -> tuple[dict[str, int], list[Characteristic]]:
                 arms[name] = (float(np.mean(known)), spread)
         if arms:
             rows.append(Characteristic(label, unit, digits, arms))
-    return {name: int(mask.sum()) for name, mask in masks.items()}, rows
+    return {name: int(mask.sum()) // draws for name, mask in masks.items()}, rows

@@ -7,6 +7,7 @@ from typing import Any
 
 from cohort.analysis.compare import given
 from cohort.errors import BadInput
+from cohort.results.schema import has_draws
 from cohort.therapy import Therapy, load_therapy
 
 
@@ -60,6 +61,8 @@ def run_facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Precision", str(manifest.get("precision"))),
         ("Parameter set", str(manifest.get("parameter_set"))),
         ("Hash of its values", str(manifest.get("parameter_hash"))[:16]),
+        ("Posterior draws of it", number(manifest["draws"]) if has_draws(manifest) else ""),
+        ("Hash of their file", str(manifest.get("draws_hash") or "")[:16]),
         ("Hash of the run", str(manifest.get("hash"))[:16]),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("Finished", str(manifest.get("finished") or "not finished")),

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from cohort.analysis.series import Series
 from cohort.results.published import PublishedRow
@@ -43,6 +44,7 @@ _STYLE: dict[Any, Any] = {
 }
 _SIZE = (5.6, 4.3)
 _DPI = 170
+_INNER, _OUTER = 0.35, 0.10  # how dark the bands are
 
 MOST_RANGES = 4
 """Arms up to which the range of persons is drawn; beyond it, ranges hide one another."""
@@ -68,8 +70,10 @@ def outcome_figure(
     colors: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> Figure:
-    """Draw one outcome: mean with its 95 % interval, the 5-95 % range of persons, published points.
+    """Draw one outcome: mean with its interval, the 5-95 % range of persons, published points.
 
+    Under draws of the parameters the inner band is their uncertainty alone, the outer one theirs
+    and the spread between persons, and the legend says so.
     Where points are published medians, the median of persons is drawn too, dashed.
 
     Args:
@@ -83,14 +87,15 @@ def outcome_figure(
     medians = any(row.center == "median" for row in published)
     with mpl.rc_context(_STYLE):
         # The legend gets room of its own, so that many arms do not squeeze the axes.
-        height = _SIZE[1] + 0.22 * max((len(series) + 4) // 2 - 3, 0)
+        drawn = any(line.drawn for line in series)
+        height = _SIZE[1] + 0.22 * max((len(series) + 4) // 2 - 3, 0) + (0.44 if drawn else 0)
         figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
         axes = figure.add_subplot()
         for line in series:
             color = colors[line.arm]
             if len(series) <= MOST_RANGES:
-                axes.fill_between(line.months, line.p5, line.p95, color=color, alpha=0.10, lw=0)
-            axes.fill_between(line.months, line.ci_low, line.ci_high, color=color, alpha=0.35, lw=0)
+                axes.fill_between(line.months, line.p5, line.p95, color=color, alpha=_OUTER, lw=0)
+            axes.fill_between(line.months, line.low, line.high, color=color, alpha=_INNER, lw=0)
             axes.plot(line.months, line.mean, color=color, lw=2.2, label=labels[line.arm])
             if medians:
                 axes.plot(line.months, line.p50, color=color, lw=1.6, ls=(0, (4, 2)))
@@ -101,7 +106,7 @@ def outcome_figure(
         axes.set_title(title)
         axes.set_ylabel(unit_label)
         _month_axis(axes, series)
-        _legend(figure, axes, published, medians)
+        _legend(figure, axes, published, medians, series)
     return figure
 
 
@@ -177,6 +182,7 @@ def _keep_means_readable(
     frame, which the report's legend says.
     """
     values = [v for s in series for v in (s.mean, s.p50)]
+    values += [v for s in series if s.drawn for v in (s.low, s.high)]
     values.append(np.array([x for r in published for x in (r.value, r.low, r.high)]))
     core = np.concatenate(values)
     core = core[np.isfinite(core)]
@@ -210,9 +216,21 @@ def _ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
     return np.linspace(first, last, at_most)
 
 
-def _legend(figure: Figure, axes: Axes, published: Sequence[PublishedRow], medians: bool) -> None:
+def _legend(
+    figure: Figure,
+    axes: Axes,
+    published: Sequence[PublishedRow],
+    medians: bool,
+    series: Sequence[Series],
+) -> None:
     """Name the arms and the symbols under the axes, where nothing can be covered."""
     handles, names = axes.get_legend_handles_labels()
+    if any(line.drawn for line in series):
+        bands = {"mean, 90 % of draws": _INNER}
+        if len(series) <= MOST_RANGES:
+            bands["persons and draws, 90 %"] = _OUTER
+        handles += [Patch(color=_INK, alpha=alpha, lw=0) for alpha in bands.values()]
+        names += bands
     if medians:
         handles += axes.plot([], [], color=_INK, lw=1.6, ls=(0, (4, 2)))
         names.append("median of persons")

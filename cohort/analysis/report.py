@@ -110,6 +110,7 @@ def write_report(folder: Path) -> Path:
         .get_template("report.html.j2")
         .render(
             manifest=manifest,
+            draws=manifest.get("draws"),
             study=study,
             arms=[(a, facts.regimens(_declared(study, a.name), study)) for a in arms.values()],
             labels=_labels(arms),

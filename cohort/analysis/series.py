@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_STATISTICS = ("mean", "ci_low", "ci_high", "p5", "p50", "p95")
+_STATISTICS = ("mean", "p5", "p50", "p95")
+_OF_SAMPLING, _OF_DRAWS = ("ci_low", "ci_high"), ("mean_low", "mean_high")
 
 
 @dataclass(frozen=True)
@@ -19,40 +20,45 @@ class Series:
 
     Attributes:
         mean: mean over persons.
-        ci_low: lower end of the 95 % interval of the mean.
-        ci_high: upper end.
-        p5: 5th percentile of persons.
+        low: lower end of the mean's interval: of 90 % over draws of the parameters where the run
+            has them, else of 95 % by the sampling of persons.
+        high: upper end.
+        p5: 5th percentile of persons; of persons and draws together where the run has draws.
         p50: median.
         p95: 95th percentile.
+        drawn: whether the run has draws.
     """
 
     arm: str
     months: np.ndarray
     mean: np.ndarray
-    ci_low: np.ndarray
-    ci_high: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     p5: np.ndarray
     p50: np.ndarray
     p95: np.ndarray
+    drawn: bool = field(default=False, kw_only=True)
 
 
 def read_series(folder: Path) -> dict[str, list[Series]]:
     """Read `summary.parquet`: outcome -> one series an arm, arms as they are in the file."""
-    table = pq.read_table(
-        folder / "summary.parquet", columns=["arm", "outcome", "month", *_STATISTICS]
-    )
+    path = folder / "summary.parquet"
+    drawn = set(_OF_DRAWS) <= set(pq.read_schema(path).names)
+    columns = {"months": "month", **{name: name for name in _STATISTICS}}
+    columns |= zip(("low", "high"), _OF_DRAWS if drawn else _OF_SAMPLING, strict=True)
+    table = pq.read_table(path, columns=["arm", "outcome", *columns.values()])
     arms = np.asarray(table["arm"].to_pylist(), dtype=object)
     outcomes = np.asarray(table["outcome"].to_pylist(), dtype=object)
-    numbers = {n: _floats(table[n]) for n in ("month", *_STATISTICS)}
+    numbers = {name: _floats(table[column]) for name, column in columns.items()}
     result: dict[str, list[Series]] = {}
     for outcome in dict.fromkeys(outcomes):
         for arm in dict.fromkeys(arms):
             here = np.flatnonzero((arms == arm) & (outcomes == outcome))
             if here.size == 0:
                 continue
-            here = here[np.argsort(numbers["month"][here], kind="stable")]
-            values: Mapping[str, np.ndarray] = {n: numbers[n][here] for n in _STATISTICS}
-            series = Series(arm=arm, months=numbers["month"][here], **values)
+            here = here[np.argsort(numbers["months"][here], kind="stable")]
+            values: Mapping[str, np.ndarray] = {n: v[here] for n, v in numbers.items()}
+            series = Series(arm=arm, drawn=drawn, **values)
             result.setdefault(outcome, []).append(series)
     return result
 
@@ -60,7 +66,7 @@ def read_series(folder: Path) -> dict[str, list[Series]]:
 def read_persons(
     folder: Path, arms: Sequence[str], columns: Sequence[str], persons: int
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Trajectories of the first few persons of a run.
+    """Trajectories of the first few persons of a run, under the first draw of its parameters.
 
     Args:
         folder: results folder.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cohort.errors import BadInput
+from cohort.model.parameters import parameter_set
 from cohort.patients.population import UNITS, load_population
 from cohort.patients.preview import PopulationTable, population_table
 from cohort.results.schema import THETA
@@ -22,6 +23,8 @@ def population(
     device: str = "auto",
 ) -> PopulationTable:
     """Sample a virtual population on its own, without a trial's eligibility.
+
+    Persons differ as the default parameter set says.
 
     Args:
         name: a bundled population's name, or the path of a population file.
@@ -48,7 +51,7 @@ def population(
     from cohort.api.device import configure
 
     configure(device)
-    table = population_table(name, patients, seed)
+    table = population_table(name, patients, seed, parameter_set().spread)
     if out is not None:
         _write(table, Path(out) / "patients.parquet")
     return table

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from cohort.api.studies import StudyLike, load_study, results_folder, run_spec
+from cohort.api.studies import (
+    StudyLike,
+    drawn_parameters,
+    load_study,
+    results_folder,
+    run_spec,
+)
 from cohort.errors import BadInput, TooManyFailed
 from cohort.execute.folder import Shard
 from cohort.execute.progress import Event, Finished, Progress, Writing, silent
 from cohort.execute.run import RunSummary, run_study
+from cohort.parameter_draws import ParameterDraws
 from cohort.results.block import Simulator
 from cohort.results.reader import Results, read_manifest
+from cohort.results.schema import has_draws
 from cohort.trial.schema import Study
 from cohort.trial.study import parse_study
 
@@ -30,6 +39,7 @@ def run(
     accuracy: str | None = None,
     device: str = "auto",
     workers: int | None = None,
+    draws: int | None = None,
     shard: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -45,6 +55,8 @@ def run(
         accuracy: `draft`, `default` or `high`.
         device: what computes: `auto` (the best there is), `cpu` or `gpu`.
         workers: threads that compute; as many as suit this machine by default.
+        draws: simulate everybody under each of the first so many posterior draws of the parameter
+            set: rows get a column `draw`, the summary an interval of the mean over draws.
         shard: compute only share `i/n` of the parts; `resume` merges once all are there.
         overwrite: start anew, whatever run the folder holds.
         progress: called with each event of the run (see `cohort.execute.progress`).
@@ -62,11 +74,13 @@ def run(
     >>> results.summary().query("outcome == 'ctx_change' and month == 6")  # doctest: +SKIP
     """
     checked = load_study(study, config=config, seed=seed, patients=patients, accuracy=accuracy)
+    drawn = drawn_parameters(checked, draws)
     folder = results_folder(checked) if out is None else Path(out)
     share = Shard() if shard is None else Shard.parse(shard)
     return _run_and_report(
         checked,
         folder,
+        drawn=drawn,
         device=device,
         workers=workers,
         shard=share,
@@ -101,15 +115,25 @@ def resume(
     """
     root = Path(folder)
     study, manifest = manifest_study(root), read_manifest(root)
-    spec = run_spec(study)
+    drawn = drawn_parameters(study, manifest.get("draws"))
+    spec = run_spec(study, drawn)
     if spec.hash != manifest.get("hash"):
         raise BadInput(
-            f"{root} was begun with version {manifest.get('version')} and parameter hash "
-            f"{str(manifest.get('parameter_hash'))[:12]}; this is version {spec.version} "
-            f"with {spec.parameter_hash[:12]}, whose numbers differ. Repeat the run with "
-            "--overwrite, or finish it with that version."
+            f"{root} was begun with {_origin(manifest)}; this is {_origin(spec.identity())}, "
+            "whose numbers differ. Repeat the run with --overwrite, or finish it with those."
         )
-    return _run_and_report(study, root, device=device, workers=workers, progress=progress)
+    return _run_and_report(
+        study, root, drawn=drawn, device=device, workers=workers, progress=progress
+    )
+
+
+def _origin(identity: Mapping[str, Any]) -> str:
+    """Say in words on what the numbers of a run rest."""
+    words = f"version {identity.get('version')}, parameter hash "
+    words += str(identity.get("parameter_hash"))[:12]
+    if has_draws(identity):
+        words += f" and draws with hash {str(identity.get('draws_hash'))[:12]}"
+    return words
 
 
 def manifest_study(folder: Path) -> Study:
@@ -118,13 +142,19 @@ def manifest_study(folder: Path) -> Study:
     Raises:
         BadInput: the folder holds no run, or its study is not valid in this version.
     """
-    return parse_study(read_manifest(folder)["study"], label="manifest.json")
+    study = read_manifest(folder).get("study")
+    if study is None:
+        raise BadInput(
+            f"{folder} holds no virtual trial; `cohort calibrate {folder}` goes on with a job."
+        )
+    return parse_study(study, label="manifest.json")
 
 
 def _run_and_report(
     study: Study,
     folder: Path,
     *,
+    drawn: ParameterDraws | None,
     device: str,
     workers: int | None,
     shard: Shard | None = None,
@@ -146,6 +176,7 @@ def _run_and_report(
         simulate(
             study,
             folder,
+            drawn=drawn,
             device=device,
             workers=workers,
             shard=share,
@@ -167,6 +198,7 @@ def simulate(
     study: Study,
     folder: Path,
     *,
+    drawn: ParameterDraws | None = None,
     device: str = "auto",
     workers: int | None = None,
     shard: Shard | None = None,
@@ -175,9 +207,9 @@ def simulate(
 ) -> RunSummary:
     """Run a checked study into a folder, without a report (see `cohort.execute.run.run_study`)."""
     return run_study(
-        run_spec(study),
+        run_spec(study, drawn),
         out=folder,
-        simulator_factory=simulator_factory(study, device),
+        simulator_factory=simulator_factory(study, device, drawn),
         workers=default_workers(device) if workers is None else workers,
         overwrite=overwrite,
         shard=shard,
@@ -185,7 +217,9 @@ def simulate(
     )
 
 
-def simulator_factory(study: Study, device: str) -> Callable[[], Simulator]:
+def simulator_factory(
+    study: Study, device: str, drawn: ParameterDraws | None
+) -> Callable[[], Simulator]:
     """Return what makes the simulator once it is needed: JAX is imported and set up then."""
 
     def make() -> Simulator:
@@ -194,7 +228,7 @@ def simulator_factory(study: Study, device: str) -> Callable[[], Simulator]:
         configure(device, study.engine.precision)
         from cohort.solve.simulate import make_simulator
 
-        return make_simulator(study)
+        return make_simulator(study, () if drawn is None else drawn.rows)
 
     return make
 

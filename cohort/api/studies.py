@@ -9,7 +9,8 @@ from typing import Any
 
 from cohort.errors import BadInput
 from cohort.execute.spec import RunSpec
-from cohort.model.parameters import parameter_set
+from cohort.model.parameters import PARAMETERS, parameter_set, set_file
+from cohort.parameter_draws import ParameterDraws, draws_file, load_draws
 from cohort.trial import study as trial
 from cohort.trial.schema import Study
 
@@ -65,14 +66,36 @@ def _by_its_flag(problem: str) -> str:
     return problem
 
 
-def run_spec(study: Study) -> RunSpec:
-    """Return everything that decides the numbers of a study's run."""
+def drawn_parameters(study: Study, count: int | None) -> ParameterDraws | None:
+    """Return the first posterior draws of a study's parameter set, which lie beside it.
+
+    Args:
+        study: the checked study.
+        count: how many draws; None for a run under the set's own values.
+
+    Raises:
+        BadInput: the set has no draws or too few, or their file is not what it should be.
+    """
+    if count is None:
+        return None
+    name = study.parameters.set
+    return load_draws(draws_file(set_file(name)), parameter_set(name), PARAMETERS, count)
+
+
+def run_spec(study: Study, drawn: ParameterDraws | None = None) -> RunSpec:
+    """Return everything that decides the numbers of a study's run.
+
+    Args:
+        study: the checked study.
+        drawn: draws of its parameters; the set's own values by default.
+    """
     parameters = parameter_set(study.parameters.set)
     return RunSpec.from_study(
         study,
         parameter_set=parameters.name,
         parameter_hash=parameters.hash,
         version=version("bone-cohort"),
+        drawn=drawn,
     )
 
 

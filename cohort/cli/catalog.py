@@ -79,6 +79,14 @@ def parameters() -> list[Row]:
     ]
 
 
+def jobs() -> list[Row]:
+    """Bundled calibration jobs: name and title."""
+    return [
+        {"name": name, "title": read_toml(path).get("about", {}).get("title", "")}
+        for name, path in bundled("jobs").items()
+    ]
+
+
 def outcomes() -> list[Row]:
     """What a visit can hold: column, unit, meaning, whether it must be asked for."""
     from cohort.results.outcomes import OUTCOMES
@@ -101,6 +109,7 @@ KINDS: dict[str, Callable[[], list[Row]]] = {
     "populations": populations,
     "parameters": parameters,
     "outcomes": outcomes,
+    "jobs": jobs,
 }
 """What `cohort list` can list, by the word that asks for it."""
 
@@ -110,6 +119,7 @@ COUNTS: dict[str, Callable[[], int]] = {
     "populations": lambda: len(bundled("populations")),
     "parameters": lambda: len(parameters()),
     "outcomes": lambda: len(outcomes()),
+    "jobs": lambda: len(bundled("jobs")),
 }
 """How many of each there are, without reading the files."""
 
@@ -152,6 +162,10 @@ def _in_full(name: str) -> list[tuple[str, Row]]:
         found.append(("therapy", _therapy(therapy)))
     if path := bundled("populations").get(name):
         found.append(("population", read_toml(path)))
+    if path := bundled("jobs").get(name):
+        found.append(("job", read_toml(path)))
+    if name in bundled("parameters"):
+        found.append(("parameter set", _parameter_set(name)))
     found += _parameter_or_outcome(name)
     return found
 
@@ -191,6 +205,15 @@ def _therapy(path: Path) -> Row:
             name: {"meaning": LEVELS[name]} | effect for name, effect in told["levels"].items()
         }
     return told
+
+
+def _parameter_set(name: str) -> Row:
+    """Return where a set comes from, its values, and the spread between persons that it fitted."""
+    from cohort.model.parameters import parameter_set
+
+    found = parameter_set(name)
+    table = {"hash": found.hash, **found.about, "values": dict(found.values)}
+    return table | ({"spread": dict(found.spread)} if found.spread else {})
 
 
 def _parameter_or_outcome(name: str) -> list[tuple[str, Row]]:

@@ -38,9 +38,14 @@ def tell_outcome(folder: Path, *, quiet: bool, as_json: bool) -> None:
 
 def run_sentence(manifest: dict[str, Any]) -> str:
     """One sentence on size, failures, time and device of a run."""
+    from cohort.results.schema import has_draws
+
     counts, seconds = manifest["counts"], manifest.get("seconds") or {}
     speed = seconds.get("patient_years_per_second")
-    parts = [f"{counts['patients']:,} patients, {counts['failed_patients']:,} without result"]
+    under = f" under {manifest['draws']:,} parameter draws" if has_draws(manifest) else ""
+    parts = [
+        f"{counts['patients']:,} patients{under}, {counts['failed_patients']:,} without result"
+    ]
     if seconds.get("patient_years_computed"):
         parts.append(f"compiling {seconds['compile']:.1f} s, computing {seconds['compute']:.1f} s")
     if speed:
@@ -52,7 +57,8 @@ def run_sentence(manifest: dict[str, Any]) -> str:
 def _plain(folder: Path, page: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     from cohort.cli.outcome_table import comparison_rows
 
-    kept = ("name", "status", "arms", "seed", "persons", "hash", "device", "counts", "seconds")
+    run = ("name", "status", "arms", "seed", "persons", "draws", "hash")
+    kept = (*run, "device", "counts", "seconds")
     return {
         "out": str(folder),
         "report": str(page),

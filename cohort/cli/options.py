@@ -62,6 +62,15 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
+Draws = Annotated[
+    int | None,
+    typer.Option(
+        "--draws",
+        metavar="K",
+        help="Simulate everybody under each of K posterior draws of the parameters.",
+        show_default=False,
+    ),
+]
 ShardOption = Annotated[
     str | None,
     typer.Option("--shard", metavar="I/N", help="Compute only share I of N.", show_default=False),

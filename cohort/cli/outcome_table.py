@@ -54,17 +54,18 @@ def _print_changes(folder: Path) -> None:
     """Print each arm's mean changes at its last visit, for a study that nobody published."""
     from cohort.analysis.series import read_series
 
-    rows = []
+    rows, kind = [], "95 % interval"
     for outcome, arms in read_series(folder).items():
         if not outcome.endswith("_change") or outcome.startswith("measured_"):
             continue
         for series in arms:
             if math.isfinite(series.mean[-1]):
-                interval = f"{series.ci_low[-1]:+.2f} to {series.ci_high[-1]:+.2f}"
+                interval = f"{series.low[-1]:+.2f} to {series.high[-1]:+.2f}"
+                kind = "90 % over parameter draws" if series.drawn else kind
                 name = outcome.removesuffix("_change")
                 month, mean = f"{series.months[-1]:g}", f"{series.mean[-1]:+.2f}"
                 rows.append((series.arm, name, month, mean, interval))
-    headers = ("arm", "outcome", "month", "mean change %", "95 % interval")
+    headers = ("arm", "outcome", "month", "mean change %", kind)
     print_table(headers, sorted(rows), title="Change from baseline", numbers=(2, 3, 4))
 
 

@@ -36,9 +36,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Task:
-    """One call of the simulator: some persons of one part, in some arms."""
+    """One call of the simulator: some persons of one part, in some arms, under one draw."""
 
     part: int
+    draw: int
     arms: tuple[str, ...]
     slots: np.ndarray
     ends_part: bool
@@ -118,7 +119,7 @@ def _tasks(spec: RunSpec, todo: Sequence[int]) -> Iterator[_Task]:
             for i in range(0, slots.size, size)
         ]
         for number, (arms, slots) in enumerate(blocks, start=1):
-            yield _Task(part, arms, slots, number == len(blocks))
+            yield _Task(part, spec.draw(part), arms, slots, number == len(blocks))
 
 
 def _in_order(
@@ -142,16 +143,21 @@ def _in_order(
 
 def _block(spec: RunSpec, simulator: Simulator, task: _Task) -> _Computed:
     """Simulate one block and lay its rows out, in a worker thread."""
-    block = _guarded(lambda: simulator.block(task.slots, task.arms))
+    block = _guarded(lambda: simulator.block(task.slots, task.arms, task.draw))
     identity = spec.identity()
     columns = [name for name in block.visits[task.arms[0]] if name != "day"]
     persons = patients_schema(block.patients, identity, simulator.theta_fields)
     _require_months(spec, block)
     tables = {
-        arm: arm_tables(block, arm, task.slots, persons, visits_schema(columns, identity, arm))
+        arm: arm_tables(
+            block, arm, task.slots, persons, visits_schema(columns, identity, arm), task.draw
+        )
         for arm in task.arms
     }
-    counts = Counts(screened=int(block.screened), rejected=dict(block.rejected))
+    # The same persons live under every draw, so they are counted as screened once.
+    counts = Counts()
+    if task.draw == 0:
+        counts = Counts(screened=int(block.screened), rejected=dict(block.rejected))
     for table in tables.values():
         counts += table.counts
     return tables, counts

@@ -2,7 +2,8 @@
 
 Sizes follow from the columns: a float32 value takes 4 bytes in memory and, measured on written
 parts (BYTE_STREAM_SPLIT, zstd level 1), about 3 bytes on disk. Time follows from a speed that the
-caller measured or assumes.
+caller measured or assumes, and from whole tiles: few persons take the time of a tile in each arm,
+under each draw.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from cohort.execute.spec import RunSpec
 from cohort.results.layout import PART
 from cohort.results.outcomes import visit_columns
+from cohort.tile import TILE
 
 _DISK_BYTES = 3.0
 _MEMORY_BYTES = 4
@@ -28,10 +30,11 @@ class Estimate:
     """What a run will cost.
 
     Attributes:
-        patients: rows of `patients.parquet`.
+        patients: rows of `patients.parquet`, one for each draw of the parameters.
         visits: rows of `visits`, dropouts not taken off.
         columns: outcome columns of `visits`.
         parts: part files per arm.
+        draws: draws of the parameters under which everybody is simulated; None without any.
         patient_years: patient-years to simulate.
         disk_bytes: bytes of the results folder.
         memory_bytes: peak memory of the process.
@@ -43,6 +46,7 @@ class Estimate:
     visits: int
     columns: int
     parts: int
+    draws: int | None
     patient_years: float
     disk_bytes: int
     memory_bytes: int
@@ -55,11 +59,16 @@ class Estimate:
 
     def sentence(self) -> str:
         """Return the estimate for people."""
+        under = ""
+        if self.draws is not None:
+            each = self.patients // self.draws
+            under = f" ({each:,} under each of {self.draws:,} parameter draws)"
         return (
-            f"{self.patients:,} patients, {self.visits:,} visits of {self.columns} outcomes in "
-            f"{self.parts} parts: about {_size(self.disk_bytes)} on disk, "
+            f"{self.patients:,} patients{under}, {self.visits:,} visits of {self.columns} outcomes "
+            f"in {self.parts} parts: about {_size(self.disk_bytes)} on disk, "
             f"{_size(self.memory_bytes)} of memory and {_span(self.seconds)} "
-            f"({self.patient_years:,.0f} patient-years at {self.speed:,.0f} a second)."
+            f"({self.patient_years:,.0f} patient-years, those of {TILE} persons at once, at "
+            f"{self.speed:,.0f} a second)."
         )
 
 
@@ -97,12 +106,20 @@ def estimate(
         visits=visits,
         columns=columns,
         parts=spec.parts,
+        draws=spec.draws,
         patient_years=years,
         disk_bytes=round(values * _DISK_BYTES),
         memory_bytes=round(memory),
-        seconds=years / speed,
+        seconds=_lanes(spec) * spec.years / speed,
         speed=speed,
     )
+
+
+def _lanes(spec: RunSpec) -> int:
+    """Return for how many patients there is room in the tiles that are computed."""
+    arms = spec.ratios if spec.design == "randomised" else (1,) * len(spec.arms)
+    tiles = sum(-(-spec.persons * ratio // TILE) for ratio in arms)
+    return tiles * TILE * (spec.draws or 1)
 
 
 def _size(size: float) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cohort.errors import BadInput, MachineFailure
 from cohort.execute.lock import folder_lock
 from cohort.execute.manifest import DONE
-from cohort.execute.spec import RunSpec
+from cohort.execute.spec import OF_DRAWS, RunSpec
 from cohort.results.layout import KNOWN, Layout
 from cohort.results.reader import read_manifest
 from cohort.results.writer import machine_errors, remove_stale
@@ -125,16 +125,20 @@ def _refuse_others(spec: RunSpec, layout: Layout) -> None:
 def _difference(spec: RunSpec, root: Path, manifest: dict) -> str:
     """Say which run the folder holds, and in what it differs."""
     mine = spec.identity()
-    differing = [key for key in mine if manifest.get(key) != mine[key] and key != "study"]
+    keys = [key for key in dict.fromkeys([*mine, *OF_DRAWS]) if key != "study"]
     what = ", ".join(
-        f"{key.replace('_', ' ')} {manifest.get(key)!r} instead of {mine[key]!r}"
-        for key in differing
-        if not isinstance(mine[key], list)
+        f"{key.replace('_', ' ')} {_said(manifest.get(key))} instead of {_said(mine.get(key))}"
+        for key in keys
+        if manifest.get(key) != mine.get(key) and not isinstance(mine.get(key), list)
     )
     return (
         f"{root} holds another run ({what or 'the study differs'}); "
         "choose another --out, or use --overwrite."
     )
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else repr(value)
 
 
 def _is_done(layout: Layout) -> bool:

@@ -62,6 +62,7 @@ class RunSummary:
             "arms": list(self.spec.arms),
             "seed": self.spec.seed,
             "hash": self.spec.hash,
+            "draws": self.spec.draws,
             "device": self.device,
             "counts": self.counts.as_dict(),
             "seconds": self.clock.as_dict(),
@@ -252,10 +253,11 @@ def _refuse_many_failed(summary: RunSummary) -> None:
         return
     worst = counts.worst
     day = "an unknown day" if worst["day"] is None else f"day {worst['day']:g}"
+    draw = f", parameter draw {worst['draw']}" if "draw" in worst else ""
     raise TooManyFailed(
         f"{counts.failed_patients} of {counts.patients} patients have no results, more than "
         f"engine.max_failed allows ({spec.max_failed:g}). The first to break: patient "
-        f"{worst['patient_id']}, arm {worst['arm']}, on {day}: {worst['reason']}. "
+        f"{worst['patient_id']}, arm {worst['arm']}{draw}, on {day}: {worst['reason']}. "
         f"Parameter set {spec.parameter_set} ({spec.parameter_hash[:12]}). "
         f"The other patients' results are in {summary.out}."
     )

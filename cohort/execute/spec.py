@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cohort.errors import BadInput
+from cohort.parameter_draws import ParameterDraws
 from cohort.results.layout import PART
 from cohort.results.schema import canonical_json
 
 if TYPE_CHECKING:
     from cohort.trial.study import Study
 
-_NOT_IDENTITY = ("block_size", "max_failed")
 FORMAT = 1
+_NOT_IDENTITY = ("block_size", "max_failed")
+OF_DRAWS = ("draws", "draws_hash")
+"""Part of a run's identity only where it has draws of the parameters."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class RunSpec:
         precision: `float32` or `float64`.
         block_size: persons per call of the simulator.
         max_failed: tolerated share of failed patients.
+        draws: posterior draws under each of which everybody is simulated; None for the set itself.
+        draws_hash: hash of the file of draws.
     """
 
     name: str
@@ -60,6 +65,8 @@ class RunSpec:
     precision: str = "float32"
     block_size: int = PART
     max_failed: float = 0.001
+    draws: int | None = None
+    draws_hash: str | None = None
 
     @classmethod
     def from_study(
@@ -69,8 +76,9 @@ class RunSpec:
         parameter_set: str,
         parameter_hash: str,
         version: str,
+        drawn: ParameterDraws | None = None,
     ) -> RunSpec:
-        """Return the run of a validated study."""
+        """Return the run of a validated study, under draws of its parameters where given."""
         return cls(
             name=study.name,
             design=study.design,
@@ -86,6 +94,8 @@ class RunSpec:
             precision=study.engine.precision,
             block_size=study.engine.block_size,
             max_failed=study.engine.max_failed,
+            draws=None if drawn is None else len(drawn.rows),
+            draws_hash=None if drawn is None else drawn.hash,
         )
 
     @classmethod
@@ -95,8 +105,8 @@ class RunSpec:
         Raises:
             BadInput: the manifest is of another format or lacks a key.
         """
-        fields = cls.__dataclass_fields__
-        if manifest.get("format") != FORMAT or not fields.keys() <= manifest.keys():
+        fields = cls.__dataclass_fields__.keys() - (set(OF_DRAWS) - manifest.keys())
+        if manifest.get("format") != FORMAT or not fields <= manifest.keys():
             raise BadInput(
                 "manifest.json is not of this version's format; repeat the run with --overwrite."
             )
@@ -106,7 +116,7 @@ class RunSpec:
         return cls(**values)
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides the numbers, in JSON's types."""
+        """Return what decides the numbers, in JSON's types; draws only where there are any."""
         study = deepcopy(dict(self.study))
         if isinstance(study.get("engine"), dict):
             for key in _NOT_IDENTITY:
@@ -125,7 +135,7 @@ class RunSpec:
             "parameter_hash": self.parameter_hash,
             "version": self.version,
             "precision": self.precision,
-        }
+        } | ({} if self.draws is None else {key: getattr(self, key) for key in OF_DRAWS})
 
     @property
     def hash(self) -> str:
@@ -139,8 +149,9 @@ class RunSpec:
 
     @property
     def patients(self) -> int:
-        """Rows of `patients.parquet`."""
-        return self.slots if self.design == "randomised" else self.persons * len(self.arms)
+        """Rows of `patients.parquet`: everybody, in every arm that she is in, under every draw."""
+        once = self.slots if self.design == "randomised" else self.persons * len(self.arms)
+        return once * (self.draws or 1)
 
     @property
     def years(self) -> float:
@@ -149,8 +160,16 @@ class RunSpec:
 
     @property
     def parts(self) -> int:
-        """Number of parts."""
+        """Number of parts: each holds some persons under one draw."""
+        return self._parts_a_draw * (self.draws or 1)
+
+    @property
+    def _parts_a_draw(self) -> int:
         return -(-self.slots // PART)
+
+    def draw(self, part: int) -> int:
+        """Return the draw under which a part is simulated, 0 without any; draws come in order."""
+        return part // self._parts_a_draw
 
     def groups(self, part: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
         """Return who is simulated in which arms in one part: pairs of arms and slots.
@@ -159,7 +178,8 @@ class RunSpec:
         holds every arm as often as its ratio says; slots are exchangeable, so this is as random
         as the slots themselves, and never leaves an arm short.
         """
-        slots = np.arange(part * PART, min((part + 1) * PART, self.slots), dtype=np.int64)
+        first = part % self._parts_a_draw * PART
+        slots = np.arange(first, min(first + PART, self.slots), dtype=np.int64)
         if self.design != "randomised":
             return [(self.arms, slots)]
         place = slots % sum(self.ratios)

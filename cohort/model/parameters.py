@@ -45,6 +45,7 @@ KNOCKOUTS: dict[str, str] = {
     "uncoupled_formation": "fM",
     "wnt_adaptation": "zr",
     "wnt_on_rankl": "bW",
+    "modelled_surface_on_rankl": "bMo",
     "pth_tolerance": "tolp",
     "pth_catabolism": "bPTH",
     "pth_surface_opening": "chi",
@@ -71,11 +72,20 @@ def parameter_set(name: str = "default") -> ParameterSet:
     Raises:
         BadInput: there is no such set, or its file does not hold to the declarations.
     """
+    return load_parameter_set(set_file(name), PARAMETERS)
+
+
+def set_file(name: str) -> Path:
+    """Return the file of a bundled parameter set, or the path that ends in `.toml`.
+
+    Raises:
+        BadInput: there is no such set.
+    """
     sets = bundled("parameters")
     if name in sets:
-        return load_parameter_set(sets[name], PARAMETERS)
+        return sets[name]
     if name.endswith(".toml"):
-        return load_parameter_set(Path(name), PARAMETERS)
+        return Path(name)
     raise BadInput(
         f"parameters.set is '{name}'; allowed is {', '.join(sets)} or a path to a .toml file."
         + did_you_mean(name, sets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cohort.patients.population import COVARIATES, load_population
-from cohort.patients.variability import EFFECTS, load_variability
+from cohort.patients.variability import EFFECTS, load_variability, with_spread
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,24 @@ class PopulationTable:
         return self.patients.loc[:, list(COVARIATES)].corr()
 
 
-def population_table(name: str | Path, n: int = 2000, seed: int = 0) -> PopulationTable:
+def population_table(
+    name: str | Path,
+    n: int = 2000,
+    seed: int = 0,
+    spread: Mapping[str, float] | None = None,
+) -> PopulationTable:
     """Sample a population on its own, with its own limits and selection.
 
     Args:
         name: a bundled population, or the path of a file.
         n: how many patients.
         seed: of the draws.
+        spread: standard deviations of a parameter set that replace the bundled ones.
 
     Raises:
         BadInput: no such population, or its file is wrong.
     """
-    population, variability = load_population(name), load_variability()
+    population, variability = load_population(name), with_spread(load_variability(), spread or {})
     from cohort.patients.sampling import sample  # brings in JAX: after the input was checked
 
     drawn = sample(population, variability, None, (), seed, np.arange(n))

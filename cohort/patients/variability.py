@@ -12,6 +12,7 @@ T-score's residual (`bmd_residual`) and the normals of the hormones. With the kn
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -153,6 +154,27 @@ class Variability(BaseModel, frozen=True, extra="forbid"):
             i, j = (names.index(name) for name in pair.between)
             matrix[i, j] = matrix[j, i] = pair.value
         return matrix
+
+
+def with_spread(variability: Variability, spread: Mapping[str, float]) -> Variability:
+    """Return how patients differ with some standard deviations replaced, all else as declared.
+
+    Args:
+        variability: as its file declares it.
+        spread: standard deviations by dotted name: `noise.lnL`, `effects.rate_turnover`.
+    """
+    if not spread:
+        return variability
+    tables: dict[str, dict[str, BaseModel]] = {"noise": {}, "effects": {}}
+    for dotted, sd in spread.items():
+        table, name = dotted.split(".")
+        declared = getattr(getattr(variability, table), name)
+        key = "sd" if table == "noise" else "omega"
+        tables[table][name] = declared.model_copy(update={key: float(sd)})
+    changed = {
+        table: getattr(variability, table).model_copy(update=own) for table, own in tables.items()
+    }
+    return variability.model_copy(update=changed)
 
 
 @cache

@@ -82,11 +82,13 @@ class Simulator(Protocol):
         """Compile everything that `block` will call, so that compile time is counted apart."""
         ...
 
-    def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
+    def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int) -> BlockResult:
         """Simulate the persons of these slots in these arms.
 
         Args:
             slots: person numbers, int64 (N,), of any length, not always contiguous.
             arms: arms to simulate; every arm in a paired design, one in a randomised one.
+            draw: number of the parameter draw; 0 where the run has none. It changes nothing in
+                who the persons are.
         """
         ...

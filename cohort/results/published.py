@@ -171,7 +171,7 @@ def load_published(path: Path, trial: str | None = None) -> tuple[PublishedRow, 
             absent = [name for name in _FIELDS if name not in (reader.fieldnames or ())]
             if absent:
                 words = f"column{'s' * (len(absent) > 1)} {', '.join(absent)}"
-                raise BadInput(f"{path}: {words} missing")
+                raise BadInput(f"{path}: {words} missing.")
             rows = [_row(record, trial, f"{path}:{reader.line_num}", problems) for record in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path} cannot be read: {error}.") from error
@@ -218,11 +218,19 @@ def _row(record: dict[str, str], trial: str, where: str, problems: list[str]) ->
         return (record.get(name) or "").strip()
 
     def number(name: str) -> float:
-        try:
-            return float(text(name) or "nan")
-        except ValueError:
-            problems.append(f"{where}: {name} is '{text(name)}', not a number")
+        if not text(name):
             return math.nan
+        try:
+            found = float(text(name))
+        except ValueError:
+            problems.append(f"{where}: {name} is '{text(name)}', not a number.")
+            return math.nan
+        if not math.isfinite(found):
+            problems.append(
+                f"{where}: {name} is '{text(name)}', not a finite number; leave it empty where the "
+                "source gives none."
+            )
+        return found
 
     value = number("value")
     low, high, error = _interval(

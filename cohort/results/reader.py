@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from cohort.errors import BadInput, MachineFailure, did_you_mean
 from cohort.results.layout import Layout
+from cohort.results.schema import DRAW
 
 _HIVE = ds.partitioning(
     pa.schema([("arm", pa.dictionary(pa.int32(), pa.string()))]),
@@ -114,7 +115,8 @@ class Results:
         """Return visits as a data frame.
 
         Args:
-            columns: columns beside `arm`, `patient_id` and `month`; all by default.
+            columns: columns beside `arm`, `patient_id`, `month` and, in a run under draws of the
+                parameters, `draw`; all by default.
             arms: arms to read; all by default.
 
         Raises:
@@ -131,8 +133,8 @@ class Results:
         ]
         if problems:
             raise BadInput(problems)
-        keys = ["arm", "patient_id", "month"]
         wanted = self.visit_columns
+        keys = [key for key in ("arm", DRAW, "patient_id", "month") if key in wanted]
         if columns is not None:
             wanted = [*keys, *(c for c in columns if c not in keys)]
         chosen = None if arms is None else ds.field("arm").isin(list(arms))

@@ -20,6 +20,9 @@ MANIFEST_KEY = b"cohort.manifest"
 COUNTS_KEY = b"cohort.counts"
 ARM_KEY = b"cohort.arm"
 
+DRAW = "draw"
+"""The column that tells posterior draws of the parameters apart, in a run that has them."""
+
 THETA = "theta_"
 """What precedes the name of an individual parameter in `patients.parquet`."""
 
@@ -61,6 +64,27 @@ _SUMMARY: tuple[tuple[str, pa.DataType, str, str], ...] = (
     ("observed_se", pa.float64(), "outcome's", "Standard error of the published value"),
     ("source", pa.string(), "", "Where it was published, which statistic, how far checked"),
 )
+# What a run under draws of the parameters says otherwise, and what it adds.
+_SUMMARY_OF_DRAWS: tuple[tuple[str, pa.DataType, str, str], ...] = (
+    ("n", pa.int64(), "1", "Patients with a value, under the draw that has the fewest"),
+    ("mean", pa.float64(), "outcome's", "Mean over draws of the mean of patients"),
+    ("sd", pa.float64(), "outcome's", "Standard deviation between patients within a draw"),
+    *(
+        (name, pa.float64(), "outcome's", f"{end} 95 % confidence limit of the mean, from sampling")
+        for name, end in (("ci_low", "Lower"), ("ci_high", "Upper"))
+    ),
+    ("p5", pa.float64(), "outcome's", "5th percentile of patients and draws together"),
+    ("p50", pa.float64(), "outcome's", "Median of patients and draws together"),
+    ("p95", pa.float64(), "outcome's", "95th percentile of patients and draws together"),
+    (
+        "mean_sd",
+        pa.float64(),
+        "outcome's",
+        "Standard deviation over draws of the mean of patients: parameter uncertainty alone",
+    ),
+    ("mean_low", pa.float64(), "outcome's", "5th percentile over draws of the mean of patients"),
+    ("mean_high", pa.float64(), "outcome's", "95th percentile over draws of the mean of patients"),
+)
 
 
 def _field(name: str, kind: pa.DataType, unit: str, description: str) -> pa.Field:
@@ -89,12 +113,23 @@ def visits_schema(columns: Iterable[str], identity: Mapping[str, Any], arm: str)
         BadInput: a column is not in the table of outcomes.
     """
     fields = [
+        *_draw_field(identity),
         _field("patient_id", pa.int64(), "", "Person; the same id in two arms is the same person"),
         _field("month", _REAL, "month", "Nominal month of the visit (30.4375 days)"),
         _field("day", _REAL, "day", "Day on which the visit really took place, from baseline"),
     ]
     fields += [_outcome_field(name) for name in in_table_order(columns)]
     return pa.schema(fields, metadata=_metadata(identity, arm=arm))
+
+
+def has_draws(identity: Mapping[str, Any]) -> bool:
+    """Whether a run, by its identity or its manifest, is simulated under draws of parameters."""
+    return identity.get("draws") is not None
+
+
+def _draw_field(identity: Mapping[str, Any]) -> list[pa.Field]:
+    words = "Posterior draw of the parameters, from 0; the same persons live under every draw"
+    return [_field(DRAW, pa.int32(), "", words)] if has_draws(identity) else []
 
 
 def in_table_order(columns: Iterable[str]) -> list[str]:
@@ -133,6 +168,7 @@ def patients_schema(
     if unknown := sorted(given - known - set(thetas)):
         raise ValueError(f"patients' columns without a unit and description: {unknown}")
     fields = [
+        *_draw_field(identity),
         _field("patient_id", pa.int64(), "", "Person; the same id in two arms is the same person"),
         _field("arm", _WORDS, "", "Treatment arm"),
         _field("sex", _WORDS, "", "'female' or 'male'"),
@@ -155,8 +191,11 @@ def patients_schema(
 
 
 def summary_schema(identity: Mapping[str, Any]) -> pa.Schema:
-    """Return the schema of `summary.parquet`."""
-    return pa.schema([_field(*row) for row in _SUMMARY], metadata=_metadata(identity))
+    """Return the schema of `summary.parquet`; draws of parameters add an interval of the mean."""
+    rows = {row[0]: row for row in _SUMMARY}
+    if has_draws(identity):
+        rows |= {row[0]: row for row in _SUMMARY_OF_DRAWS}
+    return pa.schema([_field(*row) for row in rows.values()], metadata=_metadata(identity))
 
 
 def describe(schemas: Mapping[str, pa.Schema]) -> dict[str, list[dict[str, str]]]:

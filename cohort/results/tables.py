@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from cohort.results.block import BlockResult, ResultCode
-from cohort.results.schema import NULLABLE, outcome_columns
+from cohort.results.schema import DRAW, NULLABLE, outcome_columns
 
 DAYS_A_MONTH = 30.4375
 _NEVER = math.inf
@@ -107,6 +107,7 @@ def arm_tables(
     slots: np.ndarray,
     patients_schema: pa.Schema,
     visits_schema: pa.Schema,
+    draw: int = 0,
 ) -> ArmTables:
     """Return the rows of one arm of a block.
 
@@ -116,6 +117,7 @@ def arm_tables(
         slots: the persons, int64 (N,).
         patients_schema: schema of `patients.parquet`.
         visits_schema: schema of this arm's part files.
+        draw: number of the parameter draw, written where the schemas have a column for it.
     """
     months = np.asarray(block.months, dtype=np.float32)
     last = np.asarray(block.last_month, dtype=np.float32)
@@ -126,13 +128,13 @@ def arm_tables(
     }
     code, bad_day = _checked(block, arm, values, kept)
     ok = code == ResultCode.OK
-    patients = _patients_table(block, arm, slots, code, patients_schema)
-    visits = _visits_table(slots, months, values, kept, ok, visits_schema)
+    patients = _patients_table(block, arm, slots, draw, code, patients_schema)
+    visits = _visits_table(slots, draw, months, values, kept, ok, visits_schema)
+    worst = _worst(arm, slots, code, bad_day)
+    if worst is not None and DRAW in visits_schema.names:
+        worst[DRAW] = draw
     counts = Counts(
-        patients=len(slots),
-        visits=visits.num_rows,
-        failed=_by_reason(code),
-        worst=_worst(arm, slots, code, bad_day),
+        patients=len(slots), visits=visits.num_rows, failed=_by_reason(code), worst=worst
     )
     return ArmTables(patients, visits, counts)
 
@@ -159,6 +161,7 @@ def _checked(
 
 def _visits_table(
     slots: np.ndarray,
+    draw: int,
     months: np.ndarray,
     values: Mapping[str, np.ndarray],
     kept: np.ndarray,
@@ -167,20 +170,23 @@ def _visits_table(
 ) -> pa.Table:
     """Lay visits out patient by patient; null in every value of a failed patient."""
     null = None if ok.all() else np.broadcast_to(~ok[:, None], kept.shape)[kept]
+    keys = {DRAW: draw, "patient_id": slots[:, None], "month": months[None, :]}
     columns = [
-        pa.array(np.broadcast_to(slots[:, None], kept.shape)[kept], pa.int64()),
-        pa.array(np.broadcast_to(months[None, :], kept.shape)[kept], pa.float32()),
+        pa.array(np.broadcast_to(keys[name], kept.shape)[kept], schema.field(name).type)
+        if name in keys
+        else pa.array(values[name][kept], pa.float32(), mask=null)
+        for name in schema.names
     ]
-    columns += [pa.array(values[name][kept], pa.float32(), mask=null) for name in schema.names[2:]]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _patients_table(
-    block: BlockResult, arm: str, slots: np.ndarray, code: np.ndarray, schema: pa.Schema
+    block: BlockResult, arm: str, slots: np.ndarray, draw: int, code: np.ndarray, schema: pa.Schema
 ) -> pa.Table:
     """Lay out one row per person of this arm; null where a value does not apply."""
     size = len(slots)
     known: dict[str, pa.Array] = {
+        DRAW: pa.array(np.full(size, draw)),
         "patient_id": pa.array(slots, pa.int64()),
         "arm": pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), [arm]),
         "sex": pa.array(np.asarray(block.patients["sex"], dtype=object), pa.string()),

@@ -15,11 +15,11 @@ import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.endocrine.own import YOUNG_AGE, hormones
-from cohort.model.exposure import Exposure, no_exposure
+from cohort.model.exposure import no_exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise
 from cohort.model.steady_state import steady_state
-from cohort.solve.step import step
+from cohort.solve.step import Inputs, step
 
 EARLY = 96
 NOISY_YEARS = 6.0
@@ -30,7 +30,7 @@ LATE_STEPS = (8,) * 22 + (12,) * 2
 DAYS_PER_YEAR = 365.25
 
 
-def live(person: Person, age: Patients, noise: Patients) -> State:
+def live(person: Person, age: Patients, noise: Patients, rolled: bool = False) -> State:
     """Return the state at the start of a study.
 
     Args:
@@ -38,22 +38,27 @@ def live(person: Person, age: Patients, noise: Patients) -> State:
         age: years at the start of the study, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`; the first `LATE_NODES + 1` lie in the
             history.
+        rolled: for derivatives, see `step`; every step is then made again on the way back, so that
+            only states are kept.
     """
     state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)))
     exposure = no_exposure()
     lived = jnp.maximum(age - YOUNG_AGE, 0.0)
     noisy = jnp.minimum(lived, NOISY_YEARS)
-    turning = age - noisy
-    silent = Noise(jnp.zeros(()), jnp.zeros(()))
-    early = np.linspace(0.0, 1.0, EARLY + 1)
-    late = _positions(LATE_STEPS)
-    path = _between(noise, late * LATE_NODES)
-    state = _pass_years(
-        state, person, exposure, (turning - (lived - noisy), turning), early, lambda _: silent
-    )
-    return _pass_years(
-        state, person, exposure, (turning, age), late, lambda j: Noise(path[j, 0], path[j, 1])
-    )
+    early, late = jnp.asarray(_EARLY_YEARS, age.dtype), jnp.asarray(_LATE_YEARS, age.dtype)
+    path = _between(noise, _LATE_YEARS[EARLY + 1 :] * LATE_NODES)
+    path = jnp.concatenate([jnp.zeros((EARLY + 1, *path.shape[1:]), path.dtype), path])
+
+    def inputs(j) -> tuple[Patients, Inputs]:
+        now = age - noisy + early[j] * (lived - noisy) + late[j] * noisy
+        return now, (hormones(person, now), exposure, Noise(path[j, 0], path[j, 1]))
+
+    def body(j, state):
+        (here, before), (there, after) = inputs(j), inputs(j + 1)
+        return step(state, person, before, after, (there - here) * DAYS_PER_YEAR, rolled)
+
+    body = jax.checkpoint(body) if rolled else body
+    return jax.lax.fori_loop(0, len(_EARLY_YEARS) - 1, body, state)
 
 
 def _positions(steps: tuple[int, ...]) -> np.ndarray:
@@ -62,28 +67,14 @@ def _positions(steps: tuple[int, ...]) -> np.ndarray:
     return np.append(np.concatenate(cuts), len(steps)) / len(steps)
 
 
+# Ends of all steps: on the way from 35 to the noisy years, -1 to 0, then through them, 0 to 1. One
+# step of no length lies between.
+_EARLY_YEARS = np.append(np.linspace(-1.0, 0.0, EARLY + 1), np.zeros(sum(LATE_STEPS) + 1))
+_LATE_YEARS = np.append(np.zeros(EARLY + 1), _positions(LATE_STEPS))
+
+
 def _between(noise: Patients, at: np.ndarray) -> Patients:
     """Return the noise at positions among its nodes, linear between them."""
     below = np.minimum(at.astype(int), noise.shape[0] - 2)
     part = jnp.asarray(at - below, noise.dtype)[:, None, None]
     return noise[below] * (1.0 - part) + noise[below + 1] * part
-
-
-def _pass_years(
-    state: State,
-    person: Person,
-    exposure: Exposure,
-    ages: tuple[Patients, Patients],
-    at: np.ndarray,
-    noise_at,
-) -> State:
-    first, last = ages
-    point = jnp.asarray(at, first.dtype)
-
-    def body(j, state):
-        here, there = first + point[j] * (last - first), first + point[j + 1] * (last - first)
-        before = (hormones(person, here), exposure, noise_at(j))
-        after = (hormones(person, there), exposure, noise_at(j + 1))
-        return step(state, person, before, after, (there - here) * DAYS_PER_YEAR)
-
-    return jax.lax.fori_loop(0, len(at) - 1, body, state)

@@ -11,6 +11,7 @@ import numpy as np
 from cohort.errors import BadInput
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
 from cohort.parameter import value_problems
+from cohort.patients.variability import Variability, load_variability, with_spread
 from cohort.resources import data_root
 from cohort.results.outcomes import SITES
 from cohort.solve.grid import Grid
@@ -71,6 +72,25 @@ def parameter_values(study: Study) -> dict[str, float]:
         raise BadInput(problems)
     values |= study.parameters.override
     return values | {KNOCKOUTS[name]: 0.0 for name in study.outputs.knockout}
+
+
+def study_variability(study: Study) -> Variability:
+    """Return how the study's patients differ: as bundled, with the spread of its parameter set."""
+    return with_spread(load_variability(), parameter_set(study.parameters.set).spread)
+
+
+def values_under(
+    drawn: Mapping[str, float], values: Mapping[str, float], study: Study
+) -> dict[str, float]:
+    """Return the study's parameter values under a posterior draw; overrides and knockouts hold.
+
+    Args:
+        drawn: value by parameter name, for those that the draw has.
+        values: the study's own values (`parameter_values`).
+        study: the study.
+    """
+    held = {*study.parameters.override, *(KNOCKOUTS[name] for name in study.outputs.knockout)}
+    return {**values, **{name: value for name, value in drawn.items() if name not in held}}
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,10 @@ from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, tendency
 from cohort.model.steady_state import steady_state
-from cohort.patients.variability import load_variability
 from cohort.solve.compiled import tile_person
 from cohort.solve.exposures import CLEARANCE, add_drug_parameters, drug_numbers, felt_levels
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, NOISY_YEARS
-from cohort.solve.plan import Plan, make_plan
+from cohort.solve.plan import Plan, make_plan, study_variability
 from cohort.solve.reference_drugs import (
     Compartments,
     Entry,
@@ -117,7 +116,7 @@ class Reference:
             self._first_day = float(plan.grid.start[0])
             self._bisphosphonates = plan.drugs.bisphosphonates
             values = {name: jnp.asarray(value) for name, value in plan.values.items()}
-            tile, noise = StudySimulator(study, plan, load_variability()).persons(slots)
+            tile, noise = StudySimulator(study, plan, study_variability(study)).persons(slots)
             self._numbers = drug_numbers(plan.drugs, values)
             person = add_drug_parameters(tile_person(values, tile), self._numbers)
             everybody = tile["age"].shape

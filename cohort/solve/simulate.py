@@ -7,7 +7,8 @@ who else is in the block. A tile lives its history once and is then treated in e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,7 @@ from cohort.patients.randomness import id_words, stream_key
 from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.sampling import sample
-from cohort.patients.variability import Variability, load_variability
+from cohort.patients.variability import Variability
 from cohort.results.block import BlockResult, ResultCode
 from cohort.results.outcomes import OUTCOMES, SITES, visit_columns
 from cohort.results.schema import THETA
@@ -37,11 +38,17 @@ from cohort.solve.compiled import (
     run_history,
 )
 from cohort.solve.conduct import conduct
-from cohort.solve.exposures import StepForcing, drug_numbers
+from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
 from cohort.solve.measurement import MEASURABLE
 from cohort.solve.measurement import ON_REQUEST as MEASURED_ON_REQUEST
-from cohort.solve.plan import Plan, load_reference, make_plan
+from cohort.solve.plan import (
+    Plan,
+    load_reference,
+    make_plan,
+    study_variability,
+    values_under,
+)
 from cohort.solve.schedule import Forcing
 from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
@@ -52,26 +59,45 @@ RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
-def make_simulator(study: Study) -> StudySimulator:
+def make_simulator(study: Study, draws: Sequence[Mapping[str, float]] = ()) -> StudySimulator:
     """Make the simulator of a validated study.
+
+    Args:
+        study: the study.
+        draws: draws of its parameters, value by name; none for the set's own values.
 
     Raises:
         BadInput: the study asks for what cannot be simulated.
     """
-    return StudySimulator(study, make_plan(study), load_variability())
+    return StudySimulator(study, make_plan(study), study_variability(study), draws)
+
+
+class Parameters(NamedTuple):
+    """Parameter values on the device, and the drugs' numbers that follow from them."""
+
+    values: Mapping[str, Patients]
+    numbers: DrugNumbers
 
 
 class StudySimulator:
     """Simulates any patients of one study; safe to call from several threads at once."""
 
-    def __init__(self, study: Study, plan: Plan, variability: Variability) -> None:
+    def __init__(
+        self,
+        study: Study,
+        plan: Plan,
+        variability: Variability,
+        draws: Sequence[Mapping[str, float]] = (),
+    ) -> None:
         """Put the study's numbers on the device.
 
         Args:
             study: the validated study.
             plan: its layout.
             variability: how patients differ.
+            draws: draws of its parameters, value by name; none for the plan's own values.
         """
+        self._draws = draws
         self._study = study
         self._plan = plan
         self._variability = variability
@@ -87,8 +113,7 @@ class StudySimulator:
         self._count = jnp.asarray(used[-1] + 1, jnp.int32)
         self._visits = room(len(plan.months), VISITS)
         self._extras = not ON_REQUEST.isdisjoint(self._columns)
-        self._values = {name: real(value) for name, value in plan.values.items()}
-        self._numbers = drug_numbers(plan.drugs, self._values)
+        self._own = self._put(plan.values)
         self._first_day = real(grid.start[0])
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
         self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
@@ -108,6 +133,16 @@ class StudySimulator:
         noise = self._variability.noise
         self._noise_sd = real(np.array([noise.lnL.sd, noise.sP.sd]))
         self._noise_years = real(noise.lnL.time_constant / DAYS_PER_YEAR)
+
+    def _put(self, values: Mapping[str, float]) -> Parameters:
+        real = {name: self._real(value) for name, value in values.items()}
+        return Parameters(real, drug_numbers(self._plan.drugs, real))
+
+    def _parameters(self, draw: int) -> Parameters:
+        """Return the values of a draw, as arguments of what is compiled once for all draws."""
+        if not self._draws:
+            return self._own
+        return self._put(values_under(self._draws[draw], self._plan.values, self._study))
 
     def _real(self, value: ArrayLike) -> Patients:
         return jnp.asarray(value, self._dtype)
@@ -152,21 +187,22 @@ class StudySimulator:
         """Compile everything that `block` will call, by a tile in which no step is made."""
         tile, noise = self.persons(np.arange(1, dtype=np.int64))
         arm = next(iter(self._steps))
-        seen, _ = self._treated(
-            self._lived(tile, noise), tile, noise, arm, jnp.zeros_like(self._count)
-        )
-        jax.block_until_ready(self._told(seen, tile))
+        own, no_steps = self._own, jnp.zeros_like(self._count)
+        seen, _ = self._treated(own, self._lived(own, tile, noise), tile, noise, arm, no_steps)
+        jax.block_until_ready(self._told(own, seen, tile))
 
-    def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
+    def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int = 0) -> BlockResult:
         """Simulate the persons of these slots in these arms.
 
         Args:
             slots: person numbers, int64 `(patient,)`, of any length and order.
             arms: arms to simulate.
+            draw: number of the parameter draw, where the simulator has draws.
 
         Raises:
             BadInput: eligibility excludes nearly everybody.
         """
+        parameters = self._parameters(draw)
         sampled = self._sample(slots)
         extra = conduct(self._study, slots)
         shape = len(slots), len(self._plan.months)
@@ -175,7 +211,7 @@ class StudySimulator:
             for arm in arms
         }
         for first in range(0, len(slots), TILE):
-            self._fill(sampled, extra, first, results)
+            self._fill(parameters, sampled, extra, first, results)
         days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
         day = np.broadcast_to(days, shape)
         visits = {arm: {"day": day} | columns for arm, (columns, _) in results.items()}
@@ -228,7 +264,7 @@ class StudySimulator:
             arm: the arm.
         """
         tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
-        seen, _ = self._treated(self._lived(tile, noise), tile, noise, arm)
+        seen, _ = self._treated(self._own, self._lived(self._own, tile, noise), tile, noise, arm)
         months = len(self._plan.months)
         return {name: np.asarray(value)[:months] for name, value in seen.items()}
 
@@ -267,12 +303,13 @@ class StudySimulator:
         key = stream_key(self._study.seed, "noise")
         return tile, draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
 
-    def _lived(self, tile: Mapping, noise: Patients) -> State:
+    def _lived(self, parameters: Parameters, tile: Mapping, noise: Patients) -> State:
         past = noise[: LATE_NODES + 1]
-        return run_history(self._values, tile, past, self._first_day)
+        return run_history(parameters.values, tile, past, self._first_day)
 
     def _treated(
         self,
+        parameters: Parameters,
         state: State,
         tile: Mapping,
         noise: Patients,
@@ -281,9 +318,9 @@ class StudySimulator:
     ) -> tuple[State, Patients]:
         return run_arm(
             state,
-            self._values,
+            parameters.values,
             tile,
-            self._numbers,
+            parameters.numbers,
             noise,
             self._steps[arm],
             self._count if count is None else count,
@@ -291,19 +328,26 @@ class StudySimulator:
             self._extras,
         )
 
-    def _told(self, seen: State, tile: Mapping) -> State:
+    def _told(self, parameters: Parameters, seen: State, tile: Mapping) -> State:
         visits = room(len(self._plan.months), DRAWN_VISITS)
-        return report_arm(seen, self._values, tile, self._reports, visits, self._columns)
+        return report_arm(seen, parameters.values, tile, self._reports, visits, self._columns)
 
-    def _fill(self, sampled: Sampled, extra: Mapping, first: int, results: Mapping) -> None:
+    def _fill(
+        self,
+        parameters: Parameters,
+        sampled: Sampled,
+        extra: Mapping,
+        first: int,
+        results: Mapping,
+    ) -> None:
         """Compute one tile and put its rows into the block's results."""
         where = slice(first, min(first + TILE, len(sampled.ids)))
         used = where.stop - first
         tile, noise = self._persons(sampled, extra, where)
-        start = self._lived(tile, noise)
+        start = self._lived(parameters, tile, noise)
         for arm, (columns, bad_day) in results.items():
-            seen, day = self._treated(start, tile, noise, arm)
-            for name, values in self._told(seen, tile).items():
+            seen, day = self._treated(parameters, start, tile, noise, arm)
+            for name, values in self._told(parameters, seen, tile).items():
                 columns[name][where] = np.asarray(values)[:used, : columns[name].shape[1]]
             bad_day[where] = np.asarray(day)[:used]
 

@@ -15,8 +15,10 @@ Matthews 2002 (10.1006/jcph.2002.6995).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 
 from cohort.model.arrays import Patients, State
@@ -26,6 +28,7 @@ from cohort.model.person import Person
 from cohort.model.remodeling import Noise, tendency
 
 Inputs: TypeAlias = tuple[Hormones, Exposure, Noise]
+Rates: TypeAlias = tuple[State, State]
 CORRECTIONS = 2
 
 
@@ -61,7 +64,14 @@ def correct(
     return (y + length * gained) / (1.0 + z * q)
 
 
-def step(state: State, person: Person, before: Inputs, after: Inputs, length: Patients) -> State:
+def step(
+    state: State,
+    person: Person,
+    before: Inputs,
+    after: Inputs,
+    length: Patients,
+    rolled: bool = False,
+) -> State:
     """Advance the model by one step.
 
     Args:
@@ -70,13 +80,30 @@ def step(state: State, person: Person, before: Inputs, after: Inputs, length: Pa
         before: hormones, exposure and noise at the start.
         after: the same at the end.
         length: days, a scalar or `(patient,)`.
+        rolled: evaluate the model in a loop, which computes the same more slowly but compiles three
+            times as fast: for derivatives, whose compilation would otherwise take minutes.
     """
-    production, loss = tendency(state, person, *before)
-    guess = {k: relax(y, production[k], loss[k], length) for k, y in state.items()}
-    for _ in range(CORRECTIONS):
-        gain, decay = tendency(guess, person, *after)
-        guess = {
-            k: correct(y, guess[k], (production[k], loss[k]), (gain[k], decay[k]), length)
-            for k, y in state.items()
-        }
-    return guess
+    start = tendency(state, person, *before)
+    evaluate = partial(_evaluate, state, person, after, length, start)
+    guess = _next(state, state, start, start, length)
+    if not rolled:
+        for _ in range(CORRECTIONS):
+            guess = evaluate(guess)
+        return guess
+    return jax.lax.fori_loop(0, CORRECTIONS, lambda _, guess: evaluate(guess), guess)
+
+
+def _evaluate(
+    state: State, person: Person, after: Inputs, length: Patients, start: Rates, guess: State
+) -> State:
+    """Return a better estimate of the state at the end of the step."""
+    return _next(state, guess, start, tendency(guess, person, *after), length)
+
+
+def _next(state: State, guess: State, start: Rates, end: Rates, length: Patients) -> State:
+    """Return the state at the end of the step from what each state gains and loses at its ends."""
+    (gain, loss), (gained, lost) = start, end
+    return {
+        k: correct(y, guess[k], (gain[k], loss[k]), (gained[k], lost[k]), length)
+        for k, y in state.items()
+    }

@@ -81,6 +81,7 @@ def treat(
     visits: int,
     cells_too: bool = False,
     count: Patients | None = None,
+    rolled: bool = False,
 ) -> tuple[State, Patients]:
     """Run an arm.
 
@@ -95,6 +96,7 @@ def treat(
         cells_too: whether to return cells and signals as well.
         count: number of steps to make, the others being empty; all of them where left out, which
             is what derivatives and arms of different length need.
+        rolled: as in `history.live`.
 
     Returns:
         the outputs, `(visit, patient)` each, and the day at which a patient's state stopped being
@@ -117,7 +119,7 @@ def treat(
         before = inputs_at(xs.start, xs.node, serum, row, row.level_start)
         serum = serum_step(numbers, person, serum, row.antibody, xs.length)
         after = inputs_at(end, node_after, serum, row, row.level_end)
-        state = step(state, person, before, after, xs.length)
+        state = step(state, person, before, after, xs.length, rolled)
         finite = jnp.isfinite(sum(state.values()))
         bad_day = jnp.where(finite, bad_day, jnp.minimum(bad_day, end))
 
@@ -138,7 +140,8 @@ def treat(
     bad_day = jnp.full_like(like, jnp.inf)
     carry = state, silent, seen, bad_day
     if count is None:
-        (_, _, seen, bad_day), _ = jax.lax.scan(body, carry, steps)
+        scanned = jax.checkpoint(body) if rolled else body
+        (_, _, seen, bad_day), _ = jax.lax.scan(scanned, carry, steps)
         return seen, bad_day
 
     def turn(index, carry):

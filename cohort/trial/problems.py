@@ -169,6 +169,9 @@ def _annotation(model: type[BaseModel], place: Iterable[str | int]) -> Any:
     for step in place:
         if isinstance(step, int):
             continue
+        if typing.get_origin(here) is dict:  # a table whose keys are names
+            here = typing.get_args(here)[1]
+            continue
         inner = _models(here)
         field = inner[0].model_fields.get(step) if inner else None
         if field is None:

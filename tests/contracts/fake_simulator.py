@@ -1,7 +1,7 @@
 """A simulator in closed form, so that the executor is tested without a model.
 
-Every number is a function of the person's number, the arm and the month alone: what a part file
-must hold can be written down beside it.
+Every number is a function of the person's number, the arm, the month and the draw of the parameters
+alone: what a part file must hold can be written down beside it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class FakeSimulator:
         failing: persons whose numbers are flagged by the simulator, in the denosumab arm.
         poisoned: persons in whom a NaN is left unflagged, in every arm.
         delay: seconds that each block takes.
-        calls: (first slot, length, arms) of each call, in the order of arrival.
+        calls: (first slot, length, arms, draw) of each call, in the order of arrival.
     """
 
     failing: tuple[int, ...] = ()
@@ -82,16 +82,16 @@ class FakeSimulator:
     theta_fields: Mapping[str, tuple[str, str]] = field(
         default_factory=lambda: {"bE": ("1", "Effect of estrogen deficit on RANKL")}
     )
-    calls: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
+    calls: list[tuple[int, int, tuple[str, ...], int]] = field(default_factory=list)
     compiled: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def compile(self) -> None:
         self.compiled += 1
 
-    def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
+    def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int) -> BlockResult:
         with self._lock:
-            self.calls.append((int(slots[0]), len(slots), arms))
+            self.calls.append((int(slots[0]), len(slots), arms, draw))
         if self.error is not None:
             raise self.error
         # Uneven, so that two workers' blocks come back out of order.
@@ -109,7 +109,7 @@ class FakeSimulator:
                 "weight": np.ones(len(slots)),
                 "theta_bE": np.exp(uniform(slots, 4)),
             },
-            visits={arm: self._arm(slots, arm) for arm in arms},
+            visits={arm: self._arm(slots, arm, draw) for arm in arms},
             months=np.array(MONTHS),
             last_month=last,
             result_code={
@@ -125,9 +125,10 @@ class FakeSimulator:
             screened=int(len(slots) + (slots % 3 == 0).sum()),
         )
 
-    def _arm(self, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
+    def _arm(self, slots: np.ndarray, arm: str, draw: int) -> dict[str, np.ndarray]:
         months = np.array(MONTHS)
-        change = SLOPES.get(arm, 0.0) * months[None, :] * (1 + uniform(slots, 5)[:, None])
+        slope = SLOPES.get(arm, 0.0) * (1 + draw / 10)
+        change = slope * months[None, :] * (1 + uniform(slots, 5)[:, None])
         base = (0.6 + 0.4 * uniform(slots, 3))[:, None]
         values = {
             "day": np.broadcast_to(months * 30.4375, change.shape),

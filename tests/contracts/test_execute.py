@@ -213,13 +213,13 @@ def test_memory_holds_few_blocks(tmp_path: Path) -> None:
     alive, most, lock = 0, 0, threading.Lock()
 
     class Counting(FakeSimulator):
-        def block(self, slots, arms):
+        def block(self, slots, arms, draw):
             nonlocal alive, most
             with lock:
                 alive += 1
                 most = max(most, alive)
             try:
-                return super().block(slots, arms)
+                return super().block(slots, arms, draw)
             finally:
                 with lock:
                     alive -= 1

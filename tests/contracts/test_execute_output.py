@@ -172,4 +172,4 @@ def test_estimate_is_of_the_size_of_the_truth(tmp_path: Path) -> None:
     assert "GB on disk" in guess.sentence()
     more = estimate(make_spec(persons=10_000_000, months=spec.months), workers=2)
     assert more.memory_bytes == guess.memory_bytes
-    assert more.seconds == pytest.approx(10 * guess.seconds)
+    assert more.seconds == pytest.approx(10 * guess.seconds, rel=0.01)  # in whole tiles

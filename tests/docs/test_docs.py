@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 
+from calibration.job.load import load_job
 from cohort.model.parameters import PARAMETERS
 from cohort.therapy import load_therapy
 from cohort.trial.study import load_study
@@ -102,10 +103,13 @@ def test_tutorial_and_results_run_as_written(tmp_path: Path) -> None:
 def test_files_and_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
     execute(page, tmp_path)
     for block in blocks(page):
-        if block.title is None:
+        if block.title is None or block.language != "toml":
             continue
-        if "arms" in tomllib.loads(block.code):
+        table = tomllib.loads(block.code)
+        if "arms" in table:
             load_study(tmp_path / block.title)
+        elif "targets" in table:
+            load_job(tmp_path / block.title)
         else:
             load_therapy(tmp_path / block.title)
 

@@ -230,8 +230,8 @@ def test_every_unreadable_number_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         load_published(path)
     assert sorted(p.split(": ")[1] for p in caught.value.problems) == [
-        "month is 'twelve', not a number",
-        "spread_value is 'x', not a number",
+        "month is 'twelve', not a number.",
+        "spread_value is 'x', not a number.",
     ]
 
 

@@ -224,6 +224,27 @@ def test_wide_ranges_of_persons_do_not_flatten_the_means() -> None:
     assert high - low < 40
 
 
+def test_bands_under_draws_are_apart_and_named() -> None:
+    months, one = np.array([0.0, 12.0]), np.array([0.0, 1.0])
+    series = Series("a", months, 5 * one, 4 * one, 6 * one, one, 5 * one, 9 * one, drawn=True)
+    figure = figures.outcome_figure("LS", "(%)", [series], [], {"a": "#0072B2"}, {"a": "A"})
+    outer, inner = figure.axes[0].collections
+    assert (outer.get_datalim(figure.axes[0].transData).ymax, outer.get_alpha()) == (9, 0.10)
+    assert (inner.get_datalim(figure.axes[0].transData).ymax, inner.get_alpha()) == (6, 0.35)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["A", "mean, 90 % of draws", "persons and draws, 90 %"]
+
+
+def test_the_band_of_draws_is_never_cut() -> None:
+    months, zero = np.array([0.0, 12.0]), np.zeros(2)
+    wide = np.array([0.0, 80.0])
+    series = Series("a", months, zero, -wide, wide, -2 * wide, zero, 2 * wide, drawn=True)
+    figure = figures.outcome_figure("CTX", "(%)", [series], [], {"a": "#000000"}, {"a": "A"})
+    low, high = figure.axes[0].get_ylim()
+    assert low < -80
+    assert high > 80
+
+
 @pytest.mark.parametrize(
     ("first", "last", "ticks"),
     [(0, 36, [0, 6, 12, 18, 24, 30, 36]), (0, 12, [0, 2, 4, 6, 8, 10, 12]), (0, 120, None)],

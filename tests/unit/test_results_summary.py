@@ -43,6 +43,23 @@ def test_statistics_of_one_and_of_none() -> None:
     assert (none["n"], none["mean"], none["p50"]) == (0, None, None)
 
 
+def test_statistics_of_two_draws_by_hand() -> None:
+    """Draws of 1, 3 and of 5, 9: means 2 and 7, variances 2 and 8."""
+    found = statistics(np.array([1, 3, np.nan, 5, 9], dtype=np.float32), sizes=[3, 2])
+    assert (found["n"], found["mean"]) == (2, 4.5)
+    assert found["sd"] == pytest.approx(math.sqrt(5))
+    assert found["se"] == pytest.approx(math.sqrt(5 / 2))
+    assert found["mean_sd"] == pytest.approx(5 / math.sqrt(2))
+    assert (found["mean_low"], found["mean_high"]) == pytest.approx((2.25, 6.75))
+    assert (found["p5"], found["p50"]) == pytest.approx((1.3, 4.0))
+
+
+def test_a_draw_in_which_everybody_failed_is_left_out() -> None:
+    found = statistics(np.array([np.nan, np.nan, 5, 9], dtype=np.float32), sizes=[2, 2])
+    assert (found["n"], found["mean"], found["mean_low"], found["mean_high"]) == (2, 7, 7, 7)
+    assert found["mean_sd"] is None
+
+
 def test_limits_are_those_of_scipy() -> None:
     values = np.random.default_rng(5).normal(3, 2, 200).astype(np.float32)
     found = statistics(values)

@@ -1,4 +1,7 @@
-"""A simulator in closed form with every usual column: commands are tested without a model."""
+"""A simulator in closed form with every usual column: commands are tested without a model.
+
+Draws of the parameters differ in the size of the response, by a tenth from one to the next.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class PretendSimulator:
     def compile(self) -> None:
         """Nothing to compile."""
 
-    def block(self, slots: np.ndarray, arms: tuple[str, ...]) -> BlockResult:
+    def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int) -> BlockResult:
         months = np.asarray(self._study.visits.months, dtype=float)
         count = len(slots)
         uniform = (slots * 2654435761 % 4294967296) / 4294967296
@@ -49,7 +52,7 @@ class PretendSimulator:
                 **{name: level * (0.9 + 0.2 * uniform) for name, (level, _) in _LEVELS.items()},
                 "theta_bE": 0.8 + 0.4 * uniform,
             },
-            visits={arm: self._arm(arm, uniform, months) for arm in arms},
+            visits={arm: self._arm(arm, uniform, months, draw) for arm in arms},
             months=months,
             last_month=np.full(count, months[-1]),
             result_code={arm: np.zeros(count, np.int8) for arm in arms},
@@ -58,8 +61,10 @@ class PretendSimulator:
             screened=count + count // 2,
         )
 
-    def _arm(self, arm: str, uniform: np.ndarray, months: np.ndarray) -> dict[str, np.ndarray]:
-        active = 0.0 if self._study.arm(arm).role == "control" else 1.0
+    def _arm(
+        self, arm: str, uniform: np.ndarray, months: np.ndarray, draw: int
+    ) -> dict[str, np.ndarray]:
+        active = 0.0 if self._study.arm(arm).role == "control" else 1.0 + draw / 10
         course = active * (1 - np.exp(-months / 12))[None, :] * (0.5 + uniform)[:, None]
         values = {"day": np.broadcast_to(months * 30.4375, course.shape)}
         for column in self._columns:

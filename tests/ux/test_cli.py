@@ -45,7 +45,7 @@ def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
 def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Put a closed-form simulator in place of the model, in an empty working folder."""
     monkeypatch.setattr(
-        runs, "simulator_factory", lambda study, device: lambda: PretendSimulator(study)
+        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -386,7 +386,7 @@ sys.path.insert(0, sys.argv[1])
 from cohort.api import runs
 from cohort.cli import main
 from pretend_simulator import PretendSimulator
-runs.simulator_factory = lambda study, device: lambda: PretendSimulator(study)
+runs.simulator_factory = lambda study, device, drawn: lambda: PretendSimulator(study)
 sys.exit(main(["run", "freedom", "--patients", "40", "--out", sys.argv[2]]))
 """
 

@@ -98,7 +98,7 @@ def test_manifest_report_and_terminal_tell_it(
 ) -> None:
     """Of the arms, of the background, and of what the population was on already."""
     monkeypatch.setattr(
-        runs, "simulator_factory", lambda study, device: lambda: PretendSimulator(study)
+        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
     )
     monkeypatch.chdir(tmp_path)
     runs.run(study_of(str(taken_already(tmp_path))), out="run", patients=20)

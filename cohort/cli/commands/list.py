@@ -13,7 +13,7 @@ def command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND]", help="studies, therapies, populations, parameters or outcomes."
+            metavar="[KIND]", help="studies, therapies, populations, parameters, outcomes or jobs."
         ),
     ] = None,
     as_json: Json = False,

@@ -27,6 +27,7 @@ def command(
     accuracy: o.AccuracyOption = None,
     device: o.DeviceOption = o.Device.auto,
     workers: o.Workers = None,
+    draws: o.Draws = None,
     shard: o.ShardOption = None,
     overwrite: o.Overwrite = False,
     dry_run: o.DryRun = False,
@@ -49,7 +50,7 @@ def command(
     folder = out or results_folder(checked)
     if dry_run:
         threads = default_workers(device) if workers is None else workers
-        _show_estimate(checked, folder, threads, as_json)
+        _show_estimate(checked, draws, folder, threads, as_json)
         return
     too_many = None
     with progress_bar(checked.name, quiet=quiet or as_json) as progress:
@@ -59,6 +60,7 @@ def command(
                 out=folder,
                 device=device,
                 workers=workers,
+                draws=draws,
                 shard=shard,
                 overwrite=overwrite,
                 progress=progress,
@@ -73,14 +75,16 @@ def command(
         raise too_many
 
 
-def _show_estimate(study: Study, folder: Path, workers: int, as_json: bool) -> None:
+def _show_estimate(
+    study: Study, draws: int | None, folder: Path, workers: int, as_json: bool
+) -> None:
     """Tell what a run would cost; the study has been checked whole by now."""
-    from cohort.api.studies import run_spec
+    from cohort.api.studies import drawn_parameters, run_spec
     from cohort.cli.tables import print_json
     from cohort.execute.estimate import estimate
 
     size = estimate(
-        run_spec(study),
+        run_spec(study, drawn_parameters(study, draws)),
         extra=study.outputs.extra,
         measured=study.measurement.enabled,
         workers=workers,

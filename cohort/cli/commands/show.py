@@ -14,7 +14,10 @@ from cohort.cli.options import Json
 def command(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A study, therapy, population, parameter or outcome."),
+        typer.Argument(
+            metavar="NAME",
+            help="A study, therapy, population, parameter, parameter set, outcome or job.",
+        ),
     ],
     as_json: Json = False,
 ) -> None:

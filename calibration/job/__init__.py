@@ -1,0 +1,1 @@
+"""Calibration jobs: the file, its checks, and the run that it describes."""

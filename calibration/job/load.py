@@ -1,0 +1,151 @@
+"""A job from its name or path: read, overridden, made whole and checked, before any compute.
+
+load_job("quick", ["fit.steps=50"])  ->  Job
+job_text(job)                        ->  the job as resolved, TOML
+
+Nothing here imports JAX.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from calibration.job.checks import check
+from calibration.job.schema import Job
+from calibration.job.settle import settle
+from calibration.job.sources import source_files
+from calibration.job.toml_text import toml_text
+from cohort.errors import BadInput, did_you_mean
+from cohort.resources import bundled
+from cohort.trial.problems import Origin, Problem, shape_problems
+from cohort.trial.source import Key, apply_overrides, read_toml
+
+
+def load_job(
+    name_or_path: str | Path, overrides: Sequence[str] = (), *, seed: int | None = None
+) -> Job:
+    """Read a job by its name or path, put overrides in, and check it whole.
+
+    Args:
+        name_or_path: a bundled job's name, or the path of a job file.
+        overrides: `key=value` with dotted keys, as `--config` takes them.
+        seed: replaces the job's own.
+
+    Raises:
+        BadInput: every problem of the job, its trials' tables and the overrides, one sentence each.
+    """
+    path = locate_job(name_or_path)
+    label = f"jobs/{path.name}" if str(name_or_path) in bundled("jobs") else str(path)
+    given = [*overrides, *([] if seed is None else [f"seed={seed}"])]
+    raw, places, sentences = apply_overrides(read_toml(path), given)
+    raw.setdefault("name", path.stem)
+    problems = settle(raw, path.parent)
+    job, found = parse(raw)
+    problems += found
+    origin = Origin(label, places, raw)
+    sentences += [_by_its_flag(origin.sentence(p), seed) for p in dict.fromkeys(problems)]
+    if sentences or job is None:
+        raise BadInput(sentences)
+    return job
+
+
+def parse(raw: dict[str, Any]) -> tuple[Job | None, list[Problem]]:
+    """Return the job of a settled table, and everything that is wrong with it.
+
+    A value of the wrong shape is set aside, so that what the rest means is checked all the same.
+    """
+    problems: list[Problem] = []
+    for _ in range(4):  # a table that is set aside may leave another one incomplete
+        try:
+            job = Job.model_validate(raw)
+        except ValidationError as error:
+            problems += shape_problems(error, Job)
+            raw = _without(raw, [tuple(e["loc"]) for e in error.errors()])
+            continue
+        seen = {problem.place for problem in problems}
+        problems += [p for p in check(job) if not any(_inside(p.place, place) for place in seen)]
+        return job, problems
+    return None, problems
+
+
+def _inside(place: Key, outer: Key) -> bool:
+    return place[: len(outer)] == outer or outer[: len(place)] == place
+
+
+def _without(raw: dict[str, Any], places: Sequence[Key]) -> dict[str, Any]:
+    """Return a table without the keys at these places; of a list, the whole list goes."""
+    kept = dict(raw)
+    for place in places:
+        here: Any = kept
+        for depth, step in enumerate(place):
+            last = depth == len(place) - 1 or not isinstance(here.get(step), dict)
+            if last:
+                here.pop(step, None)
+                break
+            here[step] = dict(here[step])
+            here = here[step]
+    return kept
+
+
+def locate_job(name_or_path: str | Path) -> Path:
+    """Return the file of a job: a bundled one by its name, else a path.
+
+    Raises:
+        BadInput: there is no such bundled job and no such file.
+    """
+    text = str(name_or_path)
+    jobs = bundled("jobs")
+    if text in jobs:
+        return jobs[text]
+    path = Path(os.path.expanduser(text))
+    if text and os.path.isfile(path):
+        return path
+    if os.path.isdir(path) and os.path.isfile(path / "job.toml"):
+        return path / "job.toml"
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        near = [str(p) for p in path.parent.glob("*.toml")] if os.path.isdir(path.parent) else []
+        raise BadInput(f"{text}: there is no such job file.{did_you_mean(text, near)}")
+    raise BadInput(
+        f"{text!r} is neither a bundled job nor a file; `cohort list jobs` shows the bundled ones, "
+        f"and a job of your own is given as a path to a .toml file."
+        f"{did_you_mean(text.lower(), jobs)}"
+    )
+
+
+def _by_its_flag(sentence: str, seed: int | None) -> str:
+    """Name the option that the user gave, not the key that it sets."""
+    return sentence if seed is None else sentence.replace("--config: seed:", "--seed:", 1)
+
+
+def job_table(job: Job) -> dict[str, Any]:
+    """Return the job in JSON's types, every default written out."""
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+def job_text(job: Job) -> str:
+    """Return the job as resolved, as a job file that gives the same job."""
+    return toml_text(job_table(job))
+
+
+def job_hash(job: Job) -> str:
+    """Return the SHA-256 of everything that decides a job's numbers.
+
+    It covers the job as resolved without its words, the version, and the bytes of every data file
+    that the job reads: two jobs with one hash give one result.
+    """
+    files = {label: _digest(path) for label, path in sorted(source_files(job).items())}
+    table = {key: value for key, value in job_table(job).items() if key != "about"}
+    identity = {"job": table, "version": version("bone-cohort"), "files": files}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,6 @@
+"""How well a fit's parameters are known: approximation, sampling, profiles, identifiability.
+
+`laplace` is quick and Gaussian, `nuts` samples the exact posterior, `profile` walks one parameter
+at a time, `identifiability` says what the data know, from which trial. `draws` and `inference_data`
+write what other programs read.
+"""

@@ -1,0 +1,62 @@
+"""Samples of a posterior, whichever method drew them, and their values in natural units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+if TYPE_CHECKING:
+    from calibration.free import Free
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Draws of the free parameters.
+
+    Attributes:
+        method: `laplace` or `nuts`.
+        x: draws on the priors' scales, `(chain, draw, dim)`.
+        stats: what the sampler knows of every draw, `(chain, draw)` by name.
+        facts: what it knows of the whole: seed, share of proposals kept, Pareto k, divergences.
+    """
+
+    method: str
+    x: np.ndarray
+    stats: Mapping[str, np.ndarray] = field(default_factory=dict)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def flat(self) -> np.ndarray:
+        """Draws of all chains, one after another, `(chain * draw, dim)`."""
+        return self.x.reshape(-1, self.x.shape[-1])
+
+
+def natural(free: Free, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the parameters that move with `x`, in natural units: the free ones, then the tied.
+
+    Args:
+        free: the free parameters.
+        x: points on the priors' scales, `(..., dim)`.
+
+    Returns:
+        Values of shape `(...)` by name; parameters that are fixed are left out.
+    """
+    names = moving(free)
+    points = jnp.asarray(x).reshape(-1, x.shape[-1])
+    values = jax.jit(jax.vmap(lambda at: {name: free.values(at)[name] for name in names}))(points)
+    return {name: np.asarray(values[name]).reshape(x.shape[:-1]) for name in names}
+
+
+def moving(free: Free) -> tuple[str, ...]:
+    """Return the names of the free parameters and of those that are tied to one of them."""
+    here, there = (
+        free.values(jnp.asarray(free.centre)),
+        free.values(jnp.asarray(free.centre + 0.1 * free.sd)),
+    )
+    tied = [n for n in here if n not in free.names and float(here[n]) != float(there[n])]
+    return (*free.names, *tied)

@@ -1,0 +1,60 @@
+"""What a calibration job tells while it runs: events, and the one who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the job begins.
+
+    Attributes:
+        words: what it does.
+        number: which one, from 1.
+        of: how many there are.
+    """
+
+    words: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a fit is done.
+
+    Attributes:
+        start: which start, from 0; the best of all where they step together.
+        stage: `fit` or `polish`.
+        step: steps done, from 1.
+        steps: most steps there may be.
+        loss: after it.
+        gradient_norm: of the loss, on the priors' scale.
+        errors: root mean square error by endpoint, percentage points.
+    """
+
+    start: int
+    stage: str
+    step: int
+    steps: int
+    loss: float
+    gradient_norm: float
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+
+Event = Stage | Step
+
+
+class Progress(Protocol):
+    """Listens to the events of a job."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
+        ...
+
+
+def silent(_: Event, /) -> None:
+    """Listen and tell nobody."""
