@@ -85,7 +85,7 @@ def found_again(problem: Problem, x: np.ndarray, truth: np.ndarray) -> pd.DataFr
     table = parameters_table(approximate(problem, x))
     off = (x - truth) / table["posterior_sd"]
     kept = table[["parameter", "evidence", "sd_ratio"]]
-    return kept.assign(off=off, inside=off.abs() <= REACH)
+    return kept.assign(off=off, inside=np.abs(off) <= REACH)
 
 
 def summary(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -116,13 +116,14 @@ def recover(job: Job, sets: int, seed: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             found = fit(drawn, job, Path(folder), silent)
         tables.append(found_again(found.problem, found.x, truth).assign(set=number))
-        polished = found.starts[found.starts.stage == "polish"]
+        polished = found.starts[found.starts["stage"] == "polish"]
+        best = polished.iloc[int(np.argmin(polished["loss"]))]
         fits.append(
             {
                 "set": number,
                 "seconds": time.perf_counter() - began,
-                "loss": float(polished.loss.min()),
-                "converged": bool(polished.sort_values("loss").converged.iloc[0]),
+                "loss": float(best["loss"]),
+                "converged": bool(best["converged"]),
             }
         )
         show(fits[-1], tables[-1])

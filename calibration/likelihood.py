@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from calibration.targets import Target
 from cohort.model.arrays import Patients
 
-FACTORS = (1.0, 0.5)  # of rows and offsets, before any residual is known
+FACTORS = (1.0, 0.3)  # of rows and offsets, before any residual is known
 LIMITS = ((0.2, 3.0), (0.05, 0.4))
 
 

@@ -37,14 +37,14 @@ def descend(asked: Fit, evaluations: Evaluations, starts: np.ndarray, trace: Tra
     low, high = (free.low - free.centre) / free.sd, (free.high - free.centre) / free.sd
     state = jax.vmap(optimizer.init)(jnp.asarray(units))
     best, least = starts.copy(), np.full(len(starts), np.inf)
-    history: list[float] = []
+    history: list[np.ndarray] = []
     for step in range(asked.steps):
         x = free.centre + free.sd * units
         losses, slopes = evaluations.gradients(x)
         better = losses < least
         best[better], least[better] = x[better], losses[better]
         trace.descent(step + 1, asked.steps, losses, np.linalg.norm(slopes * free.sd, axis=1))
-        history.append(float(least.min()))
+        history.append(least.copy())
         if _is_flat(history):
             break
         slopes = np.where(np.isfinite(slopes), slopes, 0.0) * free.sd
@@ -71,8 +71,9 @@ _SCHEDULES: dict[str, Callable[[Fit], optax.Schedule]] = {
 }
 
 
-def _is_flat(history: list[float]) -> bool:
-    """Whether the best loss has stopped falling."""
+def _is_flat(history: list[np.ndarray]) -> bool:
+    """Whether the least loss of every start has stopped falling."""
     if len(history) <= PLATEAU:
         return False
-    return history[-PLATEAU - 1] - history[-1] < FLAT * abs(history[-1])
+    fallen = history[-PLATEAU - 1] - history[-1]
+    return bool(np.all(fallen < FLAT * np.abs(history[-1])))

@@ -29,7 +29,7 @@ class Polished:
     Attributes:
         x: its coordinates, `(dim,)`.
         loss: there.
-        gradient_norm: on the scale of the priors' standard deviations, bounds heeded.
+        gradient_norm: largest component of the gradient, scaled by the distance to the bounds.
         converged: whether the gradient is within the tolerance, or the loss on a plateau.
         evaluations: with the correction of its last round.
     """

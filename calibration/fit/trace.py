@@ -24,7 +24,7 @@ class Trace:
         """Take a step of all starts together."""
         for start, (loss, norm) in enumerate(zip(losses, norms, strict=True)):
             self._keep(start, "fit", step, float(loss), float(norm), {})
-        best = int(np.argmin(losses))
+        best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))
         self._progress(Step(best, "fit", step, steps, float(losses[best]), float(norms[best]), {}))
 
     def polish(

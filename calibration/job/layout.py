@@ -13,6 +13,8 @@ KNOWN = (
     "targets.parquet",
     "starts.parquet",
     "trace.parquet",
+    "spread.parquet",
+    "spread_parameters.parquet",
     "parameters.toml",
     "draws.parquet",
     "posterior.nc",

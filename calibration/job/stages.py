@@ -7,6 +7,7 @@ checkpoint. What a stage alone computes is read back from its own files.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,9 @@ from calibration.posterior.laplace import Laplace
 from calibration.posterior.samples import Samples
 from calibration.problem import Problem, make_problem
 from calibration.progress import Progress
+from calibration.spread import fit_spread
 from cohort.execute.manifest import now
+from cohort.model.parameters import parameter_set
 from cohort.results.writer import atomic_write
 
 _SAMPLES = "samples.npz"  # in the checkpoint: draws on the priors' scales, to go on from
@@ -90,11 +93,21 @@ class Work:
             "job_hash": job_hash(self.job),
             "job": job_table(self.job),
         }
-        made = write_set(self.layout["parameters.toml"], self.values, about)
+        made = write_set(self.layout["parameters.toml"], self.values, about, self._spread())
         last = found.starts.sort_values("loss").iloc[0]
         facts = {"loss": float(last.loss), "converged": bool(last.converged), "hash": made.hash}
-        files = ("starts.parquet", "trace.parquet", "parameters.toml")
-        self.folder.finish("fit", files, fit=facts)
+        tables = ("starts.parquet", "trace.parquet", "spread.parquet", "spread_parameters.parquet")
+        files = tuple(name for name in tables if self.layout[name].exists())
+        self.folder.finish("fit", (*files, "parameters.toml"), fit=facts)
+
+    def _spread(self) -> Mapping[str, float]:
+        """Fit how far persons differ, if asked; else they differ as those of the start's set."""
+        found = fit_spread(self.job, self.values) if self.job.targets.spread else None
+        if found is None:
+            return parameter_set(self.job.start.set).spread
+        self._table("spread.parquet", found.table)
+        self._table("spread_parameters.parquet", found.free)
+        return found.values
 
     def posterior(self) -> None:
         """Draw from the posterior; say what the data know."""

@@ -33,7 +33,7 @@ PRIOR_SD = 0.3  # of the logarithm of a standard deviation
 ROUNDS = 6
 _STEP = 0.1  # of the differences
 _LONGEST = 0.5  # step of a round
-_SETTLED = 0.01
+_SETTLED = 0.1  # step of a round in posterior standard deviations
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Problem:
             move = -np.linalg.solve(precision, slope.T @ at + prior @ x)
             x = x + move * min(1.0, _LONGEST / np.abs(move).max())
             now = self.spreads(x)
-            if np.abs(move).max() < _SETTLED:
+            if np.all(np.abs(move) < _SETTLED * np.sqrt(np.diag(np.linalg.inv(precision)))):
                 break
         return x, before, now, precision
 

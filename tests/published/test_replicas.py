@@ -106,13 +106,18 @@ class Spread(NamedTuple):
     sd: float
 
 
+# Those that print SDs of response beside the means. What digitised bars and standard errors say of
+# other trials is fitted and judged with the parameters (`calibration.spread`, docs/validation.md).
+PRINTED = ("Brown 2002", "Delmas 2CDM 2-y", "DATA extension (Leder 2013)")
+
+
 def published_spreads() -> list[Spread]:
     path = data_root() / "variability" / "published_sd.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Spread(row["trial"], row["arm"], row["site"], float(row["month"]), float(row["sd"]))
             for row in csv.DictReader(file)
-            if row["sex"] == "female"
+            if row["study"] in PRINTED and row["site"] in ("LS", "FN")
         ]
 
 

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from small_problem import small_job
 
+from calibration.fit import fit
+from calibration.job.schema import Job
 from calibration.lanes import few_lanes, whole_lanes
 from calibration.problem import Problem, make_problem
+from calibration.progress import silent
 from cohort.patients.variability import load_variability
 from cohort.solve.simulate import make_simulator
 from cohort.trial.schema import Study
@@ -180,6 +183,29 @@ def test_the_loss_is_that_of_whitened_residuals_and_priors(problem: Problem, x: 
     apart = (x - problem.free.centre) / problem.free.sd
     assert cost(problem, x) == pytest.approx(pulled + 0.5 * apart @ apart, rel=1e-12)
     np.testing.assert_allclose(problem.whiten(residuals), z, rtol=1e-12)
+
+
+def test_a_fit_finds_parameters_that_show_exactly_what_is_observed(
+    problem: Problem, x: np.ndarray, start: np.ndarray, tmp_path: Path
+):
+    shown = problem.corrected(x).predicted(x)
+    targets = tuple(
+        replace(target, row=replace(target.row, value=float(value)))
+        for target, value in zip(problem.targets, shown, strict=True)
+    )
+    exact = replace(
+        problem,
+        free=replace(problem.free, centre=x),  # with no pull from the priors the loss is 0 at x
+        likelihood=replace(problem.likelihood, targets=targets),
+    )
+    steps = {"fit": {"steps": 15}, "polish": {"steps": 20, "rounds": 3}, "start": {"starts": 2}}
+    found = fit(exact, Job.model_validate(steps), tmp_path, silent)
+    begun = np.abs(start - x) / problem.free.sd
+    off = np.abs(found.x - x) / problem.free.sd
+    assert begun.max() > 0.3
+    assert off.max() < 0.01
+    assert found.starts.loss.min() < 1e-4
+    assert found.starts[found.starts.stage == "polish"].converged.all()
 
 
 def test_a_few_persons_are_nearer_to_all_than_as_many_drawn(problem: Problem):

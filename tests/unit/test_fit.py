@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,9 +221,15 @@ def bent(calls: Calls | None = None) -> LinearProblem:
     return linear_problem(huber=1.5, bend=0.5, calls=calls)
 
 
-def coordinates(problem: LinearProblem, start: pd.Series) -> np.ndarray:
+def lowest(starts: pd.DataFrame, stage: str) -> dict[str, Any]:
+    """Return the row of the lowest loss after a stage."""
+    rows = [row for row in starts.to_dict("records") if row["stage"] == stage]
+    return min(rows, key=lambda row: row["loss"])
+
+
+def coordinates(problem: LinearProblem, start: Mapping[str, Any]) -> np.ndarray:
     """Return where a row of the table of starts stood, `(dim,)`."""
-    return problem.free.x({**problem.free.fixed, **start[list(problem.free.names)]})
+    return problem.free.x({**problem.free.fixed, **{n: start[n] for n in problem.free.names}})
 
 
 JOB = {
@@ -247,7 +254,7 @@ def test_a_fit_ends_at_the_optimum_of_the_errors_that_it_estimated(tmp_path: Pat
     assert away(problem, found.x, replace(problem, likelihood=own).optimum()) < 1e-8
     # The best start of the descent gave the residuals behind the errors.
     starts = found.starts
-    best = starts[starts.stage == "fit"].sort_values("loss").iloc[0]
+    best = lowest(starts, "fit")
     at = coordinates(problem, best)
     residuals = problem.corrected(at).predicted(at) - problem.observed
     expected = problem.likelihood.estimated(residuals).factors["LS"]
@@ -263,7 +270,7 @@ def test_the_best_starts_are_polished_and_the_best_of_them_is_the_fit(tmp_path: 
     kept = starts[starts.stage == "polish"].set_index("start")
     assert set(kept.index) == set(descent.nsmallest(2).index)
     assert kept.converged.all()
-    best = coordinates(problem, kept.sort_values("loss").iloc[0])
+    best = coordinates(problem, lowest(starts, "polish"))
     np.testing.assert_allclose(found.x, best, rtol=1e-12)
     assert not starts[starts.stage != "polish"].converged.any()
 
@@ -296,8 +303,8 @@ def test_no_polish_is_possible(tmp_path: Path):
     problem = linear_problem()
     found = fit(as_problem(problem), a_job(**{**JOB, "polish": {"steps": 0}}), tmp_path, silent)
     assert not found.starts.converged.any()
-    ends = found.starts[found.starts.stage == "fit"].sort_values("loss")
-    np.testing.assert_allclose(found.x, coordinates(problem, ends.iloc[0]), rtol=1e-12)
+    best = lowest(found.starts, "fit")
+    np.testing.assert_allclose(found.x, coordinates(problem, best), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("optimizer", "times"), [("adam", 4), ("lbfgs", 1)])
@@ -315,8 +322,8 @@ def test_a_fit_that_was_stopped_anywhere_ends_in_the_same_numbers(
         found = fitted(folder, rest, optimizer)
         assert np.array_equal(found.x, expected.x)
         assert rest.calls.total == every - last  # nothing is evaluated twice
-        timeless = [table.trace.drop(columns="seconds") for table in (found, expected)]
-        pd.testing.assert_frame_equal(*timeless, check_exact=True)
+        mine, its = (one.trace.drop(columns="seconds") for one in (found, expected))
+        pd.testing.assert_frame_equal(mine, its, check_exact=True)
         pd.testing.assert_frame_equal(found.starts, expected.starts, check_exact=True)
 
 

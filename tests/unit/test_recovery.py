@@ -29,7 +29,27 @@ from calibration.problem import Problem, make_problem
 from calibration.progress import silent
 
 SETS = 40
-POLISH = "[polish]\nsteps = 25\nrounds = 2\n"
+EXACT = """\
+[polish]
+steps = 25
+[noise]
+bmd_floor = 0.1
+bmd_share = 0.03
+marker_floor = 2.0
+marker_share = 0.03
+"""
+QUANTITIES = {"LS": 0.1, "TH": 0.1, "FN": 0.1, "CTX": 2.0, "P1NP": 2.0, "BSAP": 2.0}
+
+
+def outcomes() -> str:
+    """Return a table of what a large trial would publish; the values are replaced."""
+    lines = []
+    for month in (3, 6):
+        for name, error in QUANTITIES.items():
+            what = f"{name},serum" if error > 1.0 else f"BMD,{name}"
+            given = f"{month},mean,5,se,{error},percent change,baseline,checked,calibration,1"
+            lines.append(f"{name}-{month},denosumab,{what},{given}\n")
+    return "".join(lines)
 
 
 def benchmark() -> ModuleType:
@@ -55,7 +75,7 @@ def x64() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("recovery")
-    return small_job(folder, ["start.starts=8"], job=JOB + POLISH)
+    return small_job(folder, ["start.starts=8"], job=JOB + EXACT, outcomes=outcomes())
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +88,11 @@ def truth(problem: Problem) -> np.ndarray:
     return problem.free.x(problem.free.fixed)
 
 
-def refitted(drawn: Problem, job: Job, start: int, folder: Path) -> Polished:
+def refitted(drawn: Problem, job: Job, start: int, folder: Path, rounds: int = 2) -> Polished:
     """Fit a synthetic data set from one of its random starts; its noise is known."""
-    folder.mkdir(exist_ok=True)
     x = make_starts(drawn.free, job)[start]
-    return polish(job.polish, Evaluations(drawn, Memory(folder)), x, start, Trace(silent))
+    asked = job.polish.model_copy(update={"rounds": rounds})
+    return polish(asked, Evaluations(drawn, Memory(folder)), x, start, Trace(silent))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +113,8 @@ def test_random_starts_end_in_one_optimum(
     problem: Problem, truth: np.ndarray, job: Job, tmp_path: Path
 ):
     drawn = recovery.synthetic(problem, truth, np.random.default_rng(100))
-    ends = [refitted(drawn, job, start, tmp_path) for start in range(8)]
+    # Two rounds leave a trace of where the first was corrected; four do not.
+    ends = [refitted(drawn, job, start, tmp_path, rounds=4) for start in range(8)]
     assert all(end.converged for end in ends)
     begun = make_starts(drawn.free, job) / drawn.free.sd
     assert np.ptp(begun, axis=0).min() > 0.5  # they began apart, none of them at the truth
@@ -101,7 +122,7 @@ def test_random_starts_end_in_one_optimum(
     losses = np.array([end.loss for end in ends])
     np.testing.assert_allclose(losses, losses.min(), rtol=1e-3)
     spread = np.ptp([end.x for end in ends], axis=0) / drawn.free.sd
-    assert spread.max() < 0.1
+    assert spread.max() < 0.05
 
 
 def test_intervals_hold_the_truth_at_the_nominal_rate(fits: pd.DataFrame):
@@ -116,8 +137,8 @@ def test_deviations_are_of_the_size_that_the_posterior_says(fits: pd.DataFrame):
     known = fits[fits.evidence == "data"]
     # Parameters of one data set are correlated, so only data sets count as independent.
     square = float(np.mean(known.off**2))
-    low, high = chi2.interval(0.99, SETS) / SETS
-    assert low < square < high
+    low, high = chi2.interval(0.99, SETS)
+    assert low / SETS < square < high / SETS
 
 
 def test_parameters_are_not_biased(fits: pd.DataFrame):
@@ -125,13 +146,8 @@ def test_parameters_are_not_biased(fits: pd.DataFrame):
         assert abs(own.off.mean()) < 3.5 / np.sqrt(len(own)), name
 
 
-def test_outcomes_scatter_as_the_fit_assumes(problem: Problem, truth: np.ndarray):
-    shown = problem.corrected(truth).predicted(truth)
-    draws = np.array(
-        [
-            recovery.synthetic(problem, truth, np.random.default_rng([9, n])).observed - shown
-            for n in range(300)
-        ]
-    )
-    whitened = draws @ problem.likelihood.whitener()
-    assert np.abs(np.cov(whitened.T) - np.eye(len(shown))).max() < 5.0 * np.sqrt(2.0 / 300)
+def test_outcomes_scatter_as_the_fit_assumes(problem: Problem):
+    rng = np.random.default_rng(9)
+    whitened = np.array([recovery.noise(problem, rng) for _ in range(2000)])
+    whitened = whitened @ problem.likelihood.whitener()
+    assert np.abs(np.cov(whitened.T) - np.eye(12)).max() < 5.0 * np.sqrt(2.0 / 2000)
