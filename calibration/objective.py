@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from jax.typing import ArrayLike
 
-from calibration.free import Free
 from calibration.targets import Target
 from cohort.model.arrays import Patients
+
+
+class Coordinates(Protocol):
+    """The free parameters as coordinates on the scales of their priors; `free.Free` is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the free parameters, in the order of `x`."""
+        ...
+
+    @property
+    def centre(self) -> np.ndarray:
+        """Centres of the priors, `(dim,)`."""
+        ...
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviations of the priors, `(dim,)`."""
+        ...
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower bounds, `(dim,)`."""
+        ...
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper bounds, `(dim,)`."""
+        ...
+
+    def values(self, x: ArrayLike) -> dict[str, Patients]:
+        """Return the value of every parameter that the coordinates decide."""
+        ...
+
+    def x(self, values: Mapping[str, float]) -> np.ndarray:
+        """Return the coordinates of these values, `(dim,)`."""
+        ...
 
 
 class Objective(Protocol):
     """Targets, their predictions, and how far the two are apart."""
 
     @property
-    def free(self) -> Free:
+    def free(self) -> Coordinates:
         """The free parameters."""
         ...
 

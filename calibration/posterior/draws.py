@@ -18,10 +18,10 @@ from cohort.parameter_draws import DRAW, SET_HASH_KEY
 from cohort.results.writer import write_tables
 
 if TYPE_CHECKING:
-    from calibration.free import Free
+    from calibration.objective import Coordinates
 
 
-def write_draws(path: Path, free: Free, samples: Samples, parameter_set_hash: str) -> None:
+def write_draws(path: Path, free: Coordinates, samples: Samples, parameter_set_hash: str) -> None:
     """Write the draws of all chains in an order that any first few represent.
 
     Args:

@@ -24,8 +24,7 @@ from calibration.posterior.truncated import draw_truncated_scalar
 from cohort.results.writer import atomic_write
 
 if TYPE_CHECKING:
-    from calibration.free import Free
-    from calibration.objective import Objective
+    from calibration.objective import Coordinates, Objective
 
 PURPOSE = "The file of the posterior"
 
@@ -100,7 +99,7 @@ def write_inference_data(path: Path, tree: Any) -> None:
         atomic_write(path, lambda file: file.write(aside.read_bytes()))
 
 
-def draw_prior(free: Free, count: int, rng: np.random.Generator) -> np.ndarray:
+def draw_prior(free: Coordinates, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw from the truncated priors, `(count, dim)`, on their scales."""
     low, high = ((edge - free.centre) / free.sd for edge in (free.low, free.high))
     uniform = rng.random((count, len(free.names)))

@@ -25,8 +25,7 @@ from calibration.posterior.truncated import draw_truncated
 from cohort.errors import CohortError
 
 if TYPE_CHECKING:
-    from calibration.free import Free
-    from calibration.objective import Objective
+    from calibration.objective import Coordinates, Objective
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Laplace:
         covariance: its inverse, before truncation.
     """
 
-    free: Free
+    free: Coordinates
     centre: np.ndarray
     jacobian: np.ndarray
     information: np.ndarray

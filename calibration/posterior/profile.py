@@ -24,8 +24,7 @@ from calibration.posterior.samples import natural
 from cohort.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
-    from calibration.free import Free
-    from calibration.objective import Objective
+    from calibration.objective import Coordinates, Objective
 
 End = Literal["crossed", "bound", "grid"]
 REACH = 3.0  # posterior standard deviations either way
@@ -128,7 +127,7 @@ def interval(
     return Interval(left, right, left_end, right_end)
 
 
-def points_table(free: Free, found: Sequence[Profile]) -> pd.DataFrame:
+def points_table(free: Coordinates, found: Sequence[Profile]) -> pd.DataFrame:
     """Return all points: `parameter`, `value` (natural), `x`, `loss`, `deviance`, `converged`."""
     parts = [
         pd.DataFrame(
@@ -146,7 +145,9 @@ def points_table(free: Free, found: Sequence[Profile]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def interval_table(free: Free, found: Sequence[Profile], level: float = 0.95) -> pd.DataFrame:
+def interval_table(
+    free: Coordinates, found: Sequence[Profile], level: float = 0.95
+) -> pd.DataFrame:
     """Return the intervals, natural units.
 
     Returns:

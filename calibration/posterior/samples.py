@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 if TYPE_CHECKING:
-    from calibration.free import Free
+    from calibration.objective import Coordinates
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Samples:
         return self.x.reshape(-1, self.x.shape[-1])
 
 
-def natural(free: Free, x: np.ndarray) -> dict[str, np.ndarray]:
+def natural(free: Coordinates, x: np.ndarray) -> dict[str, np.ndarray]:
     """Return the parameters that move with `x`, in natural units: the free ones, then the tied.
 
     Args:
@@ -52,7 +52,7 @@ def natural(free: Free, x: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.asarray(values[name]).reshape(x.shape[:-1]) for name in names}
 
 
-def moving(free: Free) -> tuple[str, ...]:
+def moving(free: Coordinates) -> tuple[str, ...]:
     """Return the names of the free parameters and of those that are tied to one of them."""
     here, there = (
         free.values(jnp.asarray(free.centre)),

@@ -18,12 +18,12 @@ from jax.scipy.special import ndtr, ndtri
 from scipy import special
 
 if TYPE_CHECKING:
-    from calibration.free import Free
+    from calibration.objective import Coordinates
 
 EDGE = 1e-9  # share of the prior's mass that a point on a bound is moved inwards
 
 
-def constrained(free: Free, u: Array) -> Array:
+def constrained(free: Coordinates, u: Array) -> Array:
     """Return `x`, `(dim,)`, of unbounded coordinates; traceable, accurate in both tails."""
     low, high = _edges(free)
     lower = special.ndtr(low) + (special.ndtr(high) - special.ndtr(low)) * ndtr(u)
@@ -32,7 +32,7 @@ def constrained(free: Free, u: Array) -> Array:
     return jnp.asarray(free.centre + free.sd * z)
 
 
-def unconstrained(free: Free, x: np.ndarray) -> np.ndarray:
+def unconstrained(free: Coordinates, x: np.ndarray) -> np.ndarray:
     """Inverse of `constrained`; points on a bound are moved inside by a trifle."""
     low, high = _edges(free)
     z = (x - free.centre) / free.sd
@@ -42,7 +42,7 @@ def unconstrained(free: Free, x: np.ndarray) -> np.ndarray:
     return np.where(below < above, special.ndtri(below), -special.ndtri(above))
 
 
-def slope(free: Free, u: np.ndarray) -> np.ndarray:
+def slope(free: Coordinates, u: np.ndarray) -> np.ndarray:
     """Return `dx / du`, `(dim,)`, at a point."""
     low, high = _edges(free)
     z = (np.asarray(constrained(free, jnp.asarray(u))) - free.centre) / free.sd
@@ -50,7 +50,7 @@ def slope(free: Free, u: np.ndarray) -> np.ndarray:
     return free.sd * mass * np.exp(0.5 * (z**2 - u**2))
 
 
-def potential(free: Free, loss: Callable[[Array], Array]) -> Callable[[Array], Array]:
+def potential(free: Coordinates, loss: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Return the negative log posterior density in unbounded coordinates, up to a constant."""
 
     def energy(u: Array) -> Array:
@@ -61,5 +61,5 @@ def potential(free: Free, loss: Callable[[Array], Array]) -> Callable[[Array], A
     return energy
 
 
-def _edges(free: Free) -> tuple[np.ndarray, np.ndarray]:
+def _edges(free: Coordinates) -> tuple[np.ndarray, np.ndarray]:
     return (free.low - free.centre) / free.sd, (free.high - free.centre) / free.sd

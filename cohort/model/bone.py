@@ -10,10 +10,11 @@ young, under-mineralised part `U`:
 
 with `m'` the continuous signal of PTH in excess and `r = rT` (spine), `hipT rT` (hip) and `rC`
 (cortical), `rM` times that in men, `nu` = 1/2. Of what PTH analogues form, areal density shows less
-than P1NP lets expect (`hP`, `vP`): it lies in tunnels within cortex and in a larger bone. Total hip and femoral neck are two weightings of the
-hip's compartments. Remodeling space, secondary mineralisation and true balance all come out of `V`
-and `U`; the compartments are response weights, not histology. Secondary mineralisation: Ruffoni
-2007 (10.1016/j.bone.2006.11.012); mechanostat: Frost 1987 (10.1002/ar.1092190104).
+than P1NP lets expect (`hP`, `vP`): it lies in tunnels within cortex and in a larger bone. Total
+hip and femoral neck are two weightings of the hip's compartments. Remodeling space, secondary
+mineralisation and true balance all come out of `V` and `U`; the compartments are response weights,
+not histology. Secondary mineralisation: Ruffoni 2007 (10.1016/j.bone.2006.11.012); mechanostat:
+Frost 1987 (10.1002/ar.1092190104).
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ KNOCKOUTS: dict[str, str] = {
     "pth_tolerance": "tolp",
     "pth_catabolism": "bPTH",
     "pth_surface_opening": "chi",
+    "pth_formation_unseen": "vP",
     "pth_escape_from_bisphosphonate": "pEsc",
     "rankl_survival_signal": "etaPi",
     "estrogen_on_rankl": "bE",

@@ -145,7 +145,8 @@ def test_descent_keeps_the_bounds(tmp_path: Path):
     asked = {"steps": 400, "learning_rate": 0.05}
     ends, _ = descended(problem, tmp_path, a_job(fit=asked, start={"starts": 2}))
     for end in ends:
-        assert away(problem, end, least(problem, end)) < 0.02
+        # It stops where the loss is flat, so that the loss is what must be met.
+        assert loss(problem, end) < loss(problem, least(problem, end)) * (1.0 + 1e-3)
 
 
 def test_descent_stops_on_a_plateau(tmp_path: Path):
