@@ -101,9 +101,7 @@ def tendency(
         system.tendencies(state, person, hormones, exposure, milieu)
         | pth.tendencies(state, person, milieu, exposure)
         | wnt.tendencies(state, person, milieu, now.wnt, now.activation)
-        | osteoclasts.tendencies(
-            state, person, now.occupancy, now.osteoclast_death, now.modelling_formation
-        )
+        | osteoclasts.tendencies(state, person, now.occupancy, now.osteoclast_death)
         | bisphosphonate.tendencies(state, person, exposure, now.resorption)
         | osteoblasts.tendencies(
             state, person, now.resorption, supply, differentiation, osteoblast_death
