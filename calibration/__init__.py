@@ -1,5 +1,4 @@
-"""Calibration: fits the model's parameters to published outcomes and writes the set that ships.
+"""Calibration: fits the model's parameters to published outcomes, and says how well they are known.
 
-`cohort calibrate full` runs the job that made `data/parameters/default.toml`. This package uses the
-engine; the engine never imports it.
+`cohort calibrate JOB` runs a job. This package uses the engine; the engine never imports it.
 """

@@ -10,8 +10,11 @@ from calibration.job.schema import ENDPOINTS, Job
 from calibration.job.selection import Selection, select
 
 # Seconds on two CPU cores, in double precision on the draft grid: one gradient of the loss for one
-# person of one arm, one derivative of all rows by one parameter for the same, and compiling.
-GRADIENT, COLUMN, COMPILE = 1.5e-3, 3e-4, 60.0
+# person of one arm, one derivative of all rows by one parameter for the same, and compiling one of
+# the at most four groups of arms: measured on the job `full`.
+GRADIENT, COLUMN, COMPILE = 3.3e-3, 4e-4, 110.0
+_GROUPS = 4
+_JUDGING = {"all": 240.0, "selected": 60.0}  # predicting, drawing and reporting
 _FINER = {"draft": 1.0, "default": 2.5, "high": 6.0}  # steps of the grid relative to the draft one
 _NUTS_STEPS = 15  # gradients a draw, about
 
@@ -77,7 +80,9 @@ def estimate(job: Job) -> Estimate:
     if job.posterior.method == "nuts":
         gradients += _NUTS_STEPS * (job.posterior.draws + 4 * job.posterior.warmup)
     whole = job.polish.rounds * _arms(selection) * job.cohort.correction * COLUMN
-    seconds = COMPILE + lanes * (gradients * GRADIENT + jacobians * columns * COLUMN) + whole
+    compiling = COMPILE * min(_GROUPS, max(len(selection.trials), 1))
+    fitting = lanes * (gradients * GRADIENT + jacobians * columns * COLUMN)
+    seconds = compiling + fitting + whole + _JUDGING[job.judgement.trials]
     return Estimate(job, selection, seconds)
 
 
