@@ -51,8 +51,7 @@ class Free:
         """
         scaled = dict(zip(self.names, jnp.asarray(x), strict=True))
         for name, leader in self.leaders.items():
-            if leader in scaled:
-                scaled[name] = scaled[leader] + self._scaled(name) - self._scaled(leader)
+            scaled[name] = scaled[leader] + self._scaled(name) - self._scaled(leader)
         known = {name: jnp.asarray(value) for name, value in self.fixed.items()}
         return known | {name: _natural(name, value) for name, value in scaled.items()}
 

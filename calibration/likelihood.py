@@ -28,6 +28,7 @@ from calibration.targets import Target
 from cohort.model.arrays import Patients
 
 FACTORS = (1.0, 0.3)  # of rows and offsets, before any residual is known
+# An offset that may be as large as it likes explains a drug's effect away, trial by trial.
 LIMITS = ((0.2, 3.0), (0.05, 0.4))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from calibration.job.selection import NATURAL_HISTORY
 from calibration.lanes import Lane
 from cohort.patients.sampling import MENOPAUSE_WIDTH
 from cohort.patients.variability import EFFECTS
@@ -22,8 +23,6 @@ from cohort.solve.trial import noise_nodes
 from cohort.trial.schema import Study
 from cohort.trial.study import parse_study
 from cohort.units import DAYS_PER_MONTH
-
-NAME = "natural_history"
 
 
 class Life(NamedTuple):
@@ -54,12 +53,12 @@ def study(arm: str) -> Study:
     months = [float(month) for month in PERSONS[arm].months]
     return parse_study(
         {
-            "name": NAME,
+            "name": NATURAL_HISTORY,
             "arms": [{"name": arm, "role": "control"}],
             "visits": {"months": months},
             "engine": {"accuracy": "draft"},
         },
-        label=NAME,
+        label=NATURAL_HISTORY,
     )
 
 
@@ -83,7 +82,7 @@ def _lane(arm: str, persons: int) -> Lane:
         "eta": eta | {"adherence": np.ones(persons)},
     }
     nodes = noise_nodes(plan.grid.start[0], plan.grid.end[-1])
-    return Lane(NAME, arm, plan.months, plan, tile, np.zeros((nodes, 2, persons)))
+    return Lane(NATURAL_HISTORY, arm, plan.months, plan, tile, np.zeros((nodes, 2, persons)))
 
 
 def _coarse(plan: Plan, arm: str) -> Plan:

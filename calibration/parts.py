@@ -22,19 +22,6 @@ from calibration.reading import Reading, flat, mean_rows
 from cohort.model.arrays import Patients
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a group's loss needs beside the parameters.
-
-    Attributes:
-        observed: published values less the cohort's correction, `(row,)`.
-        whitener: of the group's rows, `(row, row)`.
-    """
-
-    observed: np.ndarray
-    whitener: np.ndarray
-
-
 @dataclass(frozen=True, eq=False)
 class Part:
     """A group with the rows that it answers.

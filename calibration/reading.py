@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from calibration.groups import COLUMNS, Group
-from calibration.natural_history import NAME
+from calibration.job.selection import NATURAL_HISTORY
 from cohort.analysis.compare import ArmFacts, arms_of, reference_of
 from cohort.model.arrays import Patients
 from cohort.results.published import PublishedRow
@@ -50,7 +50,7 @@ def arm_facts(
 ) -> dict[str, dict[str, ArmFacts]]:
     """Return what a comparison must know of the arms of trials and of untreated lives."""
     found = {name: arms_of(resolved(study)) for name, study in studies.items()}
-    return found | {NAME: {life: ArmFacts(life, life, "control", ()) for life in lives}}
+    return found | {NATURAL_HISTORY: {life: ArmFacts(life, life, "control", ()) for life in lives}}
 
 
 def flat(outputs: Mapping[str, Patients]) -> Patients:
