@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from calibration.job.parameters import start_variability
 from calibration.job.schema import Job
 from calibration.job.selection import natural_history_rows
 from calibration.job.trials import all_sources, sources
@@ -22,6 +21,7 @@ from calibration.reading import NEAR
 from calibration.targets import Target, make_targets, scale
 from calibration.whole import WholeCohort
 from cohort.analysis.compare import ArmFacts, arms_of, reference_of
+from cohort.patients.variability import Variability
 from cohort.results.published import PublishedRow
 from cohort.trial.schema import Study
 from cohort.trial.study import resolved
@@ -46,13 +46,20 @@ class Judged:
     draws: np.ndarray | None
 
 
-def predict_all(job: Job, problem: Problem, x: np.ndarray, draws: np.ndarray | None) -> Judged:
+def predict_all(
+    job: Job,
+    problem: Problem,
+    x: np.ndarray,
+    variability: Variability,
+    draws: np.ndarray | None,
+) -> Judged:
     """Predict every row that the job judges by.
 
     Args:
         job: says which trials.
         problem: as fitted.
         x: the optimum, `(dim,)`.
+        variability: how persons differ, as fitted.
         draws: of the posterior, `(draw, dim)`.
     """
     rows, studies = _rows(job)
@@ -66,13 +73,13 @@ def predict_all(job: Job, problem: Problem, x: np.ndarray, draws: np.ndarray | N
         return found
 
     middle = few(x)
-    cohort = WholeCohort(rows, studies, job.cohort.correction, start_variability(job))
+    cohort = WholeCohort(rows, studies, job.cohort.correction, variability)
     whole = cohort.rows(problem.free.values(x))
     predicted = np.where(np.isnan(whole), middle, whole)
     targets = make_targets(rows, job)
-    factors = problem.likelihood.factors
-    between = [np.hypot(*factors.get(target.block[1], FACTORS)) for target in targets]
-    offset = np.array(between) * [scale(row, job.noise) for row in rows]
+    between = problem.likelihood.between_trials(problem.predicted(x) - problem.observed)
+    usual = float(np.hypot(*FACTORS))  # of a quantity that no trial was fitted to
+    offset = np.array([between.get(t.block[1], usual) * scale(t.row, job.noise) for t in targets])
     moved = None if draws is None else np.stack([predicted + few(draw) - middle for draw in draws])
     return Judged(targets, predicted, offset, studies, moved)
 

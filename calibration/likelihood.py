@@ -28,8 +28,10 @@ from calibration.targets import Target
 from cohort.model.arrays import Patients
 
 FACTORS = (1.0, 0.3)  # of rows and offsets, before any residual is known
-# An offset that may be as large as it likes explains a drug's effect away, trial by trial.
-LIMITS = ((0.2, 3.0), (0.05, 0.4))
+# An offset that may be as large as it likes explains a drug's effect away, trial by trial; and rows
+# that may be as far as they are let a quantity off that the model meets badly. Both are limits for
+# the fit alone: what to expect of a new trial is told by all its residuals (`between_trials`).
+LIMITS = ((0.2, 1.0), (0.05, 0.4))
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,24 @@ class Likelihood:
         found = {q: self._most_likely(drawn_in, blocks) for q, blocks in by_quantity.items()}
         return Likelihood(self.targets, self.scale, self.weight, self.huber, found)
 
+    def between_trials(self, residuals: np.ndarray) -> dict[str, float]:
+        """Return how far a trial that was not fitted may be, by quantity, as a factor on scales.
+
+        The root mean square of residuals beyond their sampling errors, every trial counted once and
+        outliers in full: what the loss draws in, the next trial may show again. Nothing below what
+        the fit's own factors amount to.
+        """
+        squares: dict[str, list[float]] = {}
+        for (_, quantity), places in self.blocks().items():
+            if np.all(self.scale[places] > 0):
+                sampling = np.array([self.targets[place].sampling for place in places])
+                beyond = (residuals[places] ** 2 - sampling**2) / self.scale[places] ** 2
+                squares.setdefault(quantity, []).append(float(beyond.mean()))
+        return {
+            quantity: float(np.sqrt(max(np.mean(found), _total(self.factors, quantity) ** 2)))
+            for quantity, found in squares.items()
+        }
+
     def _most_likely(
         self, residuals: np.ndarray, blocks: Sequence[np.ndarray]
     ) -> tuple[float, float]:
@@ -110,6 +130,11 @@ class Likelihood:
         found = minimize(cost, np.log(FACTORS), bounds=box, method="L-BFGS-B")
         row, offset = np.exp(found.x)
         return float(row), float(offset)
+
+
+def _total(factors: Mapping[str, tuple[float, float]], quantity: str) -> float:
+    """Return the factor of a row of a trial that was not fitted, from a fit's two."""
+    return float(np.hypot(*factors.get(quantity, FACTORS)))
 
 
 def robust(whitened: ArrayLike, huber: float) -> Patients:

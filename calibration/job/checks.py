@@ -17,7 +17,7 @@ from calibration.job.parameters import (
     start_values,
 )
 from calibration.job.schema import Job, Prior
-from calibration.job.selection import gather
+from calibration.job.selection import NATURAL_HISTORY, gather
 from calibration.job.trials import sources
 from cohort.errors import BadInput, did_you_mean
 from cohort.model.parameters import PARAMETERS
@@ -54,7 +54,7 @@ def _emphasis(job: Job) -> Iterator[Problem]:
     if problems:  # which trials there would be is not known until these are mended
         return
     # A bundled trial that is not chosen is no slip: `--config` may narrow a job that weighs it.
-    names = dict.fromkeys([*(source.name for source in found), *bundled("trials")])
+    names = dict.fromkeys([*(source.name for source in found), *bundled("trials"), NATURAL_HISTORY])
     for index, emphasis in enumerate(job.targets.emphasis):
         if emphasis.trial not in names:
             yield Problem(

@@ -33,6 +33,7 @@ from calibration.progress import Progress
 from calibration.spread import fit_spread
 from cohort.execute.manifest import now
 from cohort.model.parameters import parameter_set
+from cohort.patients.variability import load_variability, with_spread
 from cohort.results.writer import atomic_write
 
 _SAMPLES = "samples.npz"  # in the checkpoint: draws on the priors' scales, to go on from
@@ -194,7 +195,10 @@ class Work:
 
         if self.folder.finished("judgement"):
             return
-        seen = predict_all(self.job, self.fitted.problem, self.fitted.x, self._some_draws())
+        fitted = parameter_set(str(self.layout["parameters.toml"]))
+        variability = with_spread(load_variability(), fitted.spread)
+        problem, draws = self.fitted.problem, self._some_draws()
+        seen = predict_all(self.job, problem, self.fitted.x, variability, draws)
         table = judge(seen.targets, seen.predicted, seen.offset, seen.studies, draws=seen.draws)
         write_predictions(table, self.layout["predictions.parquet"])
         errors = score_tables(table)["errors"].to_dict("records")

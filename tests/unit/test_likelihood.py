@@ -194,3 +194,31 @@ def test_the_losss_slope_integrates_to_it():
 
     area, _ = quad(slope, 0.0, 6.0)
     assert float(robust(np.array([6.0]), 2.5)) == pytest.approx(area, rel=1e-8)
+
+
+def three_rows(factors: dict[str, tuple[float, float]]) -> Likelihood:
+    """Return two rows of one trial's spine and one of another's."""
+    rows = [
+        row(trial="a", month=12.0, site="LS"),
+        row(trial="a", month=24.0, site="LS"),
+        row(trial="b", month=12.0, site="LS"),
+    ]
+    targets = tuple(Target(one, 0.5, 1.0, (one.trial, one.quantity)) for one in rows)
+    return Likelihood(targets, np.array([1.0, 2.0, 1.0]), np.ones(3), 0.1, factors)
+
+
+def test_a_trial_to_come_may_be_as_far_as_trials_were_each_counted_once_outliers_in_full():
+    found = three_rows({"LS": (0.1, 0.1)}).between_trials(np.array([1.5, 2.5, -10.5]))
+    # by hand: a: ((2.25 - .25) / 1 + (6.25 - .25) / 4) / 2 = 1.75; b: 110.25 - .25 = 110
+    assert found == {"LS": pytest.approx(np.sqrt((1.75 + 110.0) / 2.0))}
+
+
+def test_a_trial_to_come_may_be_at_least_as_far_as_the_fit_takes_trials_to_differ():
+    found = three_rows({"LS": (3.0, 4.0)}).between_trials(np.zeros(3))
+    assert found == {"LS": pytest.approx(5.0)}
+
+
+def test_untreated_lives_say_nothing_about_trials():
+    given = three_rows({"LS": (0.1, 0.1)})
+    lives = replace(given, scale=np.array([1.0, 2.0, 0.0]))
+    assert lives.between_trials(np.array([1.5, 2.5, -10.5]))["LS"] == pytest.approx(np.sqrt(1.75))
