@@ -49,16 +49,6 @@ class Layout:
             raise KeyError(name)
         return self.root / name
 
-    @property
-    def manifest(self) -> Path:
-        """What was fitted, how far it came, and how well it does."""
-        return self["manifest.json"]
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that writes here."""
-        return self.root / ".lock"
-
 
 def results_folder(job: Job) -> Path:
     """Return the results folder of a job where none is named."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -23,10 +22,10 @@ from calibration.job.schema import Job
 from calibration.job.settle import settle
 from calibration.job.sources import source_files
 from calibration.job.toml_text import toml_text
-from cohort.errors import BadInput, did_you_mean
+from cohort.errors import BadInput
 from cohort.resources import bundled
 from cohort.trial.problems import Origin, Problem, shape_problems
-from cohort.trial.source import Key, apply_overrides, read_toml
+from cohort.trial.source import Key, apply_overrides, by_flags, locate, read_toml
 
 
 def load_job(
@@ -51,7 +50,8 @@ def load_job(
     job, found = parse(raw)
     problems += found
     origin = Origin(label, places, raw)
-    sentences += [_by_its_flag(origin.sentence(p), seed) for p in dict.fromkeys(problems)]
+    flags = {} if seed is None else {"seed": "--seed"}
+    sentences += [by_flags(origin.sentence(p), flags) for p in dict.fromkeys(problems)]
     if sentences or job is None:
         raise BadInput(sentences)
     return job
@@ -101,28 +101,7 @@ def locate_job(name_or_path: str | Path) -> Path:
     Raises:
         BadInput: there is no such bundled job and no such file.
     """
-    text = str(name_or_path)
-    jobs = bundled("jobs")
-    if text in jobs:
-        return jobs[text]
-    path = Path(os.path.expanduser(text))
-    if text and os.path.isfile(path):
-        return path
-    if os.path.isdir(path) and os.path.isfile(path / "job.toml"):
-        return path / "job.toml"
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        near = [str(p) for p in path.parent.glob("*.toml")] if os.path.isdir(path.parent) else []
-        raise BadInput(f"{text}: there is no such job file.{did_you_mean(text, near)}")
-    raise BadInput(
-        f"{text!r} is neither a bundled job nor a file; `cohort list jobs` shows the bundled ones, "
-        f"and a job of your own is given as a path to a .toml file."
-        f"{did_you_mean(text.lower(), jobs)}"
-    )
-
-
-def _by_its_flag(sentence: str, seed: int | None) -> str:
-    """Name the option that the user gave, not the key that it sets."""
-    return sentence if seed is None else sentence.replace("--config: seed:", "--seed:", 1)
+    return locate(name_or_path, bundled("jobs"), "job", "jobs", inside="job.toml")
 
 
 def job_table(job: Job) -> dict[str, Any]:

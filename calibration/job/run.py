@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calibration.job.folder import JobFolder, opened
+from calibration.job.folder import StagedFolder, opened
 from calibration.job.layout import Layout, results_folder
 from calibration.job.schema import Job
 from calibration.progress import Progress, Stage, silent
-from cohort.execute.manifest import DONE
 from cohort.results.reader import read_manifest
 
 
@@ -64,11 +63,11 @@ def run_job(
     with opened(job, root, overwrite=overwrite) as folder:
         if not folder.complete:
             _compute(job, folder, progress)
-            folder.save(status=DONE)
+            folder.folder.finish()
     return Calibrated(root, read_manifest(root))
 
 
-def _compute(job: Job, folder: JobFolder, progress: Progress) -> None:
+def _compute(job: Job, folder: StagedFolder, progress: Progress) -> None:
     from calibration.job.stages import Work
     from cohort.api.device import configure
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.fit import Fitted, fit
-from calibration.job.folder import JobFolder
+from calibration.job.folder import StagedFolder
 from calibration.job.freeze import write_set
 from calibration.job.load import job_hash, job_table
 from calibration.job.parameters import followers, free_parameters
@@ -43,7 +43,7 @@ _ARVIZ = ("xarray", "h5netcdf")
 class Work:
     """A job in the doing; call the stages in order."""
 
-    def __init__(self, job: Job, folder: JobFolder, progress: Progress) -> None:
+    def __init__(self, job: Job, folder: StagedFolder, progress: Progress) -> None:
         """Take a job and its open folder; nothing is computed yet."""
         self.job, self.folder, self.progress = job, folder, progress
         self.layout = folder.layout
@@ -135,7 +135,7 @@ class Work:
             self._write_groups(samples)
             files.append("posterior.nc")
         else:
-            self._note("posterior.nc is left out: it needs the extra 'bayes'.")
+            self.folder.note("posterior.nc is left out: it needs the extra 'bayes'.")
         facts = {k: _finite(float(v)) for k, v in samples.facts.items()}
         facts["method"] = samples.method
         self.folder.finish("posterior", tuple(files), posterior=facts)
@@ -243,10 +243,6 @@ class Work:
         atomic_write(
             self.layout[name], lambda file: table.to_parquet(file, index=False, compression="zstd")
         )
-
-    def _note(self, sentence: str) -> None:
-        notes = self.folder.manifest.get("notes", [])
-        self.folder.save(notes=[*dict.fromkeys([*notes, sentence])])
 
 
 def _finite(value: Any) -> Any:

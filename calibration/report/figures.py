@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from calibration.judgement.frames import parts_by, rows_of
-from cohort.analysis.figures import _COLORS, _INK, _STYLE
+from cohort.analysis.look import COLORS, INK, STYLE
 from cohort.results.published import MARKERS, SITES
 
-BLUE, VERMILION, GREEN, PINK = _COLORS[:4]
+BLUE, VERMILION, GREEN, PINK = COLORS[:4]
 QUIET = "#9AA3AD"
-FAITH = {"data": BLUE, "partly": _COLORS[5], "prior": QUIET}
+FAITH = {"data": BLUE, "partly": COLORS[5], "prior": QUIET}
 """Colours of how far the data know a parameter."""
 
 Z95 = 1.959963984540054
@@ -40,7 +40,7 @@ TITLES = {
 
 def style(small: bool = False) -> Any:
     """Return the look of a run's report, as a context; with smaller letters for dense figures."""
-    look = dict(_STYLE)
+    look = dict(STYLE)
     if small:
         look |= {"font.size": 8.5, "axes.titlesize": 9.5, "legend.fontsize": 8.5}
     return mpl.rc_context(look)
@@ -66,9 +66,9 @@ def forest(rows: pd.DataFrame, title: str) -> Figure:
             axes.plot([row.predicted], [place], marker="|", ms=8, mew=2, color=color, zorder=3)
             reach = Z95 * row.sd_sampling
             ends = [row.observed - reach, row.observed + reach]
-            axes.plot(ends, [place] * 2, color=_INK, lw=1.0, zorder=4)
-            face = _INK if row.kind == "scored" else "white"
-            axes.plot([row.observed], [place], "o", ms=3.8, mfc=face, mec=_INK, mew=0.9, zorder=5)
+            axes.plot(ends, [place] * 2, color=INK, lw=1.0, zorder=4)
+            face = INK if row.kind == "scored" else "white"
+            axes.plot([row.observed], [place], "o", ms=3.8, mfc=face, mec=INK, mew=0.9, zorder=5)
         axes.axvline(0.0, color=QUIET, lw=1.0, zorder=1)
         axes.set_yticks(places, [_line(row) for row in rows_of(lines)], fontsize=8)
         axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -105,10 +105,10 @@ def cut(text: str, most: int = 24) -> str:
 
 def _forest_legend(figure: Figure, rows: pd.DataFrame) -> None:
     axes = figure.axes[0]
-    handles = axes.plot([], [], "o-", color=_INK, ms=3.8, lw=1.0, label="published, 95 % CI")
+    handles = axes.plot([], [], "o-", color=INK, ms=3.8, lw=1.0, label="published, 95 % CI")
     if (rows.kind != "scored").any():
         handles += axes.plot(
-            [], [], "o", mfc="white", mec=_INK, ms=3.8, label="published, not re-read"
+            [], [], "o", mfc="white", mec=INK, ms=3.8, label="published, not re-read"
         )
     handles += axes.plot([], [], color=BLUE, lw=5, alpha=0.35, label="predicted, 90 % interval")
     if not rows.inside.all():
@@ -206,7 +206,7 @@ def traces(trace: pd.DataFrame) -> Figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for index, ((start,), own) in enumerate(parts_by(trace, ["start"])):
             steps = np.arange(1, len(own) + 1)
-            color = _COLORS[index % len(_COLORS)]
+            color = COLORS[index % len(COLORS)]
             for axes, column in ((upper, "loss"), (lower, "gradient_norm")):
                 axes.plot(steps, own[column], color=color, lw=1.3, alpha=0.9)
                 polished = (own.stage != stages[0]).to_numpy()
@@ -241,7 +241,7 @@ def identifiability(table: pd.DataFrame) -> Figure:
             axes.set_yticks(places, part.parameter, fontsize=7.5)
             axes.set_ylim(length - 0.4, -0.6)
             axes.set_xlim(0.0, max(1.05, float(ranked.sd_ratio.max())))
-            axes.axvline(1.0, color=_INK, lw=0.8)
+            axes.axvline(1.0, color=INK, lw=0.8)
             axes.grid(axis="y", visible=False)
         meaning = {"data": "known by the data", "partly": "partly", "prior": "left at its prior"}
         for evidence, color in FAITH.items():

@@ -6,10 +6,7 @@ without fitting; what a folder lacks is left out.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import IO
@@ -24,6 +21,7 @@ from calibration.judgement.predictions import NATURAL_HISTORY, SPREAD
 from calibration.judgement.scores import score_tables
 from calibration.report import figures
 from calibration.report.trial_panels import trial_figure
+from cohort.analysis.pictures import Picture, picture
 from cohort.analysis.report import signed
 from cohort.errors import BadInput
 from cohort.results.published import MARKERS, SITES
@@ -32,21 +30,6 @@ from cohort.results.writer import atomic_write
 _ORDER = (*SITES, *MARKERS)
 _DPI = 120  # a page carries a hundred figures
 _TABLES = ("starts", "trace", "identifiability")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the page.
-
-    Attributes:
-        title: what it shows.
-        alt: the same in a sentence, for who does not see it.
-        source: the PNG as a data URI.
-    """
-
-    title: str
-    alt: str
-    source: str
 
 
 def write_report(folder: Path) -> Path:
@@ -150,12 +133,7 @@ def _trial_pictures(predictions: pd.DataFrame, layout: Layout) -> Iterator[Pictu
 
 
 def _picture(figure: Figure, layout: Layout, name: str, title: str, alt: str) -> Picture:
-    """Write a figure as PNG, in the folder and as the page carries it."""
-    png = io.BytesIO()
-    figure.savefig(png, dpi=_DPI, facecolor="white")
-    atomic_write(layout["figures"] / f"{name}.png", lambda file: file.write(png.getvalue()))
-    data = base64.b64encode(png.getvalue()).decode("ascii")
-    return Picture(title, alt, f"data:image/png;base64,{data}")
+    return picture(figure, layout["figures"] / f"{name}.png", title, alt, dpi=_DPI)
 
 
 def _errors(errors: pd.DataFrame) -> list[dict]:

@@ -6,8 +6,6 @@ Drawn without pyplot, so that making a report leaves no global state and needs n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,35 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from cohort.analysis.look import COLORS, CONTROL, INK, STYLE, month_ticks
 from cohort.analysis.series import Series
 from cohort.results.published import PublishedRow
 
-# Okabe & Ito's palette, its yellow left out (too pale on white); grey is kept for controls.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4FBF", "#8C6D31")
-_CONTROL = "#5C6670"
-_INK = "#1C2430"
-_STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 11,
-    "axes.titlesize": 12.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": "#9AA3AD",
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": _INK,
-    "xtick.color": "#4A545F",
-    "ytick.color": "#4A545F",
-    "grid.color": "#E4E8EC",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 10,
-}
 _SIZE = (5.6, 4.3)
-_DPI = 170
 _INNER, _OUTER = 0.35, 0.10  # how dark the bands are
 
 MOST_RANGES = 4
@@ -58,8 +32,8 @@ def arm_colors(arms: Mapping[str, str]) -> dict[str, str]:
     """
     grey = next((name for name, role in arms.items() if role == "control"), None)
     coloured = [name for name in arms if name != grey]
-    colors = {name: _COLORS[i % len(_COLORS)] for i, name in enumerate(coloured)}
-    return {name: _CONTROL if name == grey else colors[name] for name in arms}
+    colors = {name: COLORS[i % len(COLORS)] for i, name in enumerate(coloured)}
+    return {name: CONTROL if name == grey else colors[name] for name in arms}
 
 
 def outcome_figure(
@@ -85,7 +59,7 @@ def outcome_figure(
         labels: words for each arm.
     """
     medians = any(row.center == "median" for row in published)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         # The legend gets room of its own, so that many arms do not squeeze the axes.
         drawn = any(line.drawn for line in series)
         height = _SIZE[1] + 0.22 * max((len(series) + 4) // 2 - 3, 0) + (0.44 if drawn else 0)
@@ -128,7 +102,7 @@ def persons_figure(
     """
     columns = min(len(persons), 2)
     rows = -(-len(persons) // columns)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         height = 0.6 + (3.7 if rows == 1 else 2.9 * rows)
         figure = Figure(figsize=(_SIZE[0], height), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -137,7 +111,7 @@ def persons_figure(
             axes.axhline(0.0, color="#9AA3AD", lw=1.0, zorder=0)
             axes.set_title(labels[arm], fontsize=10.5, fontweight="normal", color=colors[arm])
             axes.set_xlim(months.min(), months.max())
-            axes.set_xticks(_ticks(months.min(), months.max(), at_most=5))
+            axes.set_xticks(month_ticks(months.min(), months.max(), at_most=5))
         for axes in grid[len(persons) :]:
             axes.set_visible(False)
         # The lowest visible panel of each column carries the months.
@@ -147,12 +121,6 @@ def persons_figure(
         figure.supylabel(unit_label, fontsize=11)
         figure.supxlabel("Months from baseline", fontsize=11)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, facecolor="white")
 
 
 def _point(axes: Axes, row: PublishedRow, color: str, size: float) -> None:
@@ -201,19 +169,9 @@ def _keep_means_readable(
 def _month_axis(axes: Axes, series: Sequence[Series]) -> None:
     months = np.concatenate([s.months for s in series])
     axes.set_xlabel("Months from baseline")
-    axes.set_xticks(_ticks(months.min(), months.max()))
+    axes.set_xticks(month_ticks(months.min(), months.max()))
     span = max(months.max() - months.min(), 1.0)
     axes.set_xlim(months.min() - 0.02 * span, months.max() + 0.02 * span)
-
-
-def _ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
-    """Ticks at whole months, quarters or years: what a trialist reads at a glance."""
-    for step in (1, 2, 3, 6, 12, 24, 36, 60, 120):
-        start = np.ceil(first / step) * step
-        ticks = np.arange(start, last + 1e-6, step)
-        if ticks.size <= at_most:
-            return ticks
-    return np.linspace(first, last, at_most)
 
 
 def _legend(
@@ -229,10 +187,10 @@ def _legend(
         bands = {"mean, 90 % of draws": _INNER}
         if len(series) <= MOST_RANGES:
             bands["persons and draws, 90 %"] = _OUTER
-        handles += [Patch(color=_INK, alpha=alpha, lw=0) for alpha in bands.values()]
+        handles += [Patch(color=INK, alpha=alpha, lw=0) for alpha in bands.values()]
         names += bands
     if medians:
-        handles += axes.plot([], [], color=_INK, lw=1.6, ls=(0, (4, 2)))
+        handles += axes.plot([], [], color=INK, lw=1.6, ls=(0, (4, 2)))
         names.append("median of persons")
     kinds = {
         (row.center == "median", row.verification in ("checked", "digitised")) for row in published
@@ -245,8 +203,8 @@ def _legend(
             ls="",
             marker="D" if median else "o",
             ms=6.5,
-            mfc=_INK if read else "white",
-            mec=_INK,
+            mfc=INK if read else "white",
+            mec=INK,
         )
         names.append(words)
     longest = max(map(len, names), default=0)

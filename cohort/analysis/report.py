@@ -5,10 +5,8 @@ Everything is read from the folder and from the bundled publications; nothing is
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +23,7 @@ from cohort.analysis.compare import (
     errors_by_quantity,
     in_reading_order,
 )
+from cohort.analysis.pictures import Picture, picture
 from cohort.analysis.replicas import compare_folder
 from cohort.analysis.series import Series, read_persons, read_series
 from cohort.errors import BadInput
@@ -64,23 +63,6 @@ _MOVED = 0.1
 """Relative change of an arm's mean from which a hormone's level is drawn."""
 
 _INDIVIDUAL = ("bmd_lumbar_spine_change", "ctx_change")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the report.
-
-    Attributes:
-        title: what it shows.
-        alt: the same in a sentence, for who does not see it.
-        source: the PNG as a data URI.
-        path: where the PNG lies.
-    """
-
-    title: str
-    alt: str
-    source: str
-    path: Path
 
 
 def write_report(folder: Path) -> Path:
@@ -157,7 +139,7 @@ def draw(
         title = f"{_OUTCOMES[column]}, {PERSONS} persons"
         figure = figures.persons_figure(title, _axis(column), shown, colors, labels)
         words = f"{title}: percent change from baseline, one panel for each arm"
-        individuals.append(_picture(figure, folder, f"persons_{column}", title, words))
+        individuals.append(picture(figure, _figure_file(folder, f"persons_{column}"), title, words))
     return pictures, individuals
 
 
@@ -181,7 +163,7 @@ def _outcome_picture(
     )
     drawn = "mean percent change from baseline" if change else "mean level"
     words = f"{title}, {drawn}. {ends}. {len(points)} published points."
-    return _picture(figure, folder, column, title, words)
+    return picture(figure, _figure_file(folder, column), title, words)
 
 
 def _drawable(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> bool:
@@ -208,11 +190,8 @@ def _axis(column: str) -> str:
     return f"{_LEVELS[column]} ({'relative' if unit == '1' else unit})"
 
 
-def _picture(figure: Any, folder: Path, name: str, title: str, alt: str) -> Picture:
-    path = Layout(folder).root / "figures" / f"{name}.png"
-    figures.save(figure, path)
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return Picture(title, alt, f"data:image/png;base64,{data}", path)
+def _figure_file(folder: Path, name: str) -> Path:
+    return Layout(folder).root / "figures" / f"{name}.png"
 
 
 def _labels(arms: Mapping[str, ArmFacts]) -> dict[str, str]:

@@ -13,11 +13,12 @@ from cohort.model.parameters import PARAMETERS, parameter_set, set_file
 from cohort.parameter_draws import ParameterDraws, draws_file, load_draws
 from cohort.trial import study as trial
 from cohort.trial.schema import Study
+from cohort.trial.source import by_flags
 
 StudyLike = str | Path | Mapping[str, Any] | Study
 """A bundled study's name, the path of a study file, its table, or a study already checked."""
 
-_FLAGS = {"seed": "--seed", "patients": "--patients"}
+_FLAGS = {"seed": "--seed", "patients": "--patients", "engine.accuracy": "--accuracy"}
 
 
 def load_study(
@@ -56,14 +57,8 @@ def load_study(
             return trial.parse_study(study, overrides=overrides)
         return trial.load_study(study, overrides)
     except BadInput as error:
-        raise BadInput([_by_its_flag(problem) for problem in error.problems]) from None
-
-
-def _by_its_flag(problem: str) -> str:
-    """Name the option that the user gave, not the key that it sets."""
-    for key, flag in _FLAGS.items():
-        problem = problem.replace(f"--config: {key}:", f"{flag}:", 1)
-    return problem
+        given = {key: _FLAGS[key] for key, value in options if value is not None}
+        raise BadInput([by_flags(problem, given) for problem in error.problems]) from None
 
 
 def drawn_parameters(study: Study, count: int | None) -> ParameterDraws | None:

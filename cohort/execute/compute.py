@@ -24,7 +24,13 @@ from cohort.execute.progress import Advanced, Compiled, Compiling, Progress
 from cohort.execute.spec import RunSpec
 from cohort.results.block import BlockResult, Simulator
 from cohort.results.layout import PART, Layout
-from cohort.results.schema import COUNTS_KEY, canonical_json, patients_schema, visits_schema
+from cohort.results.schema import (
+    COUNTS_KEY,
+    canonical_json,
+    events_schema,
+    patients_schema,
+    visits_schema,
+)
 from cohort.results.tables import ArmTables, Counts, arm_tables
 from cohort.results.writer import write_tables
 
@@ -87,7 +93,7 @@ def compute_parts(
     """
     progress(Compiling(simulator.device))
     start = time.perf_counter()
-    _guarded(simulator.compile)
+    guarded(simulator.compile)
     clock.compile = time.perf_counter() - start
     progress(Compiled(clock.compile))
 
@@ -143,14 +149,20 @@ def _in_order(
 
 def _block(spec: RunSpec, simulator: Simulator, task: _Task) -> _Computed:
     """Simulate one block and lay its rows out, in a worker thread."""
-    block = _guarded(lambda: simulator.block(task.slots, task.arms, task.draw))
+    block = guarded(lambda: simulator.block(task.slots, task.arms, task.draw))
     identity = spec.identity()
     columns = [name for name in block.visits[task.arms[0]] if name != "day"]
     persons = patients_schema(block.patients, identity, simulator.theta_fields)
     _require_months(spec, block)
     tables = {
         arm: arm_tables(
-            block, arm, task.slots, persons, visits_schema(columns, identity, arm), task.draw
+            block,
+            arm,
+            task.slots,
+            persons,
+            visits_schema(columns, identity, arm),
+            task.draw,
+            events_schema(identity, arm) if block.events else None,
         )
         for arm in task.arms
     }
@@ -171,7 +183,7 @@ def _require_months(spec: RunSpec, block: BlockResult) -> None:
         raise ValueError(f"the simulator has visits at {block.months}, the study {spec.months}")
 
 
-def _guarded(call: Callable[[], T]) -> T:
+def guarded(call: Callable[[], T]) -> T:
     """Call the simulator; what memory or device gives up on becomes one sentence."""
     try:
         return call()
@@ -219,13 +231,17 @@ class _Writer:
         self._waiting.append(self._pool.submit(self._write, part))
 
     def _write(self, part: _Part) -> None:
-        """Write the visits of each arm, then the patients: their file says that all is there."""
+        """Write visits and events of each arm, then the patients: their file says all is there."""
         start = time.perf_counter()
         persons: list[pa.Table] = []
         for arm in self._spec.part_arms(part.index):
             blocks = part.arms[arm]
             visits = pa.concat_tables([block.visits for block in blocks])
             write_tables(self._layout.visits_part(arm, part.index), visits.schema, [visits])
+            events = [block.events for block in blocks if block.events is not None]
+            if events:
+                path = self._layout.events_part(arm, part.index)
+                write_tables(path, events[0].schema, [pa.concat_tables(events)])
             persons += [block.patients for block in blocks]
         table = pa.concat_tables(persons, promote_options="none")
         counts = canonical_json(part.counts.as_dict()).encode()

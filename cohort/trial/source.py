@@ -22,23 +22,52 @@ def locate_study(name_or_path: str | Path) -> Path:
     Raises:
         BadInput: there is no such bundled study and no such file.
     """
+    return locate(name_or_path, bundled_studies(), "study", "studies", inside="trial.toml")
+
+
+def locate(
+    name_or_path: str | Path, known: Mapping[str, Path], what: str, listed: str, *, inside: str = ""
+) -> Path:
+    """Return the file that a name or a path stands for.
+
+    Args:
+        name_or_path: as the user gave it.
+        known: bundled files, by name.
+        what: what such a file is, in a word or two.
+        listed: what `cohort list` is to be given to show the bundled ones.
+        inside: name of the file that a folder stands for.
+
+    Raises:
+        BadInput: nothing bundled has that name, and there is no such file.
+    """
     text = str(name_or_path)
-    studies = bundled_studies()
-    if text in studies:
-        return studies[text]
+    if text in known:
+        return known[text]
     path = Path(os.path.expanduser(text))
-    if os.path.isfile(path / "trial.toml"):
-        return path / "trial.toml"
+    if inside and os.path.isfile(path / inside):
+        return path / inside
     if text and os.path.exists(path):
         return path
     if path.suffix == ".toml" or len(path.parts) > 1:
         near = [str(p) for p in path.parent.glob("*.toml")] if os.path.isdir(path.parent) else []
         raise BadInput(f"{text}: there is no such file.{did_you_mean(text, near)}")
     raise BadInput(
-        f"{text!r} is neither a bundled study nor a file; `cohort list studies` shows the bundled "
-        f"ones, and a study of your own is given as a path to a .toml file."
-        f"{did_you_mean(text.lower(), studies)}"
+        f"{text!r} is neither a bundled {what} nor a file; `cohort list {listed}` shows the "
+        f"bundled ones, and a {what} of your own is given as a path to a .toml file."
+        f"{did_you_mean(text.lower(), known)}"
     )
+
+
+def by_flags(sentence: str, flags: Mapping[str, str]) -> str:
+    """Name the option that a user gave, not the key that it sets.
+
+    Args:
+        sentence: about an override.
+        flags: option by the key that it sets, of the options that were given.
+    """
+    for key, flag in flags.items():
+        sentence = sentence.replace(f"--config: {key}:", f"{flag}:", 1)
+    return sentence
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ TIED = 'names = ["etaPi", "kC"]'
 
 FILES = [
     BadJobCase("no-such-name", ("'quik'", "cohort list jobs", "'quick'"), named="quik"),
-    BadJobCase("no-such-file", ("no such job file",), named="FOLDER/absent.toml"),
+    BadJobCase("no-such-file", ("no such file",), named="FOLDER/absent.toml"),
     BadJobCase("near-file", ("Did you mean", "own.toml"), named="FOLDER/owm.toml"),
     edit("not-toml", "seed = 3", "seed 3", "own.toml: is not valid TOML", "line 2"),
     edit("unknown-key", "starts = 2", "start = 2", "start.start: the key is unknown", "'starts'"),

@@ -1,0 +1,62 @@
+"""The look that all figures share: colours, style, ticks, and how a figure becomes a file.
+
+Drawn without pyplot, so that making a report leaves no global state and needs no display.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from cohort.results.writer import machine_errors
+
+# Okabe & Ito's palette, its yellow left out (too pale on white); grey is kept for controls.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4FBF", "#8C6D31")
+CONTROL = "#5C6670"
+INK = "#1C2430"
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 11,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": "#9AA3AD",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": "#4A545F",
+    "ytick.color": "#4A545F",
+    "grid.color": "#E4E8EC",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "svg.fonttype": "none",  # words stay words
+    "svg.hashsalt": "cohort",  # the same figure gives the same bytes
+}
+DPI = 170
+
+
+def month_ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
+    """Ticks at whole months, quarters or years: what a trialist reads at a glance."""
+    for step in (1, 2, 3, 6, 12, 24, 36, 60, 120):
+        start = np.ceil(first / step) * step
+        ticks = np.arange(start, last + 1e-6, step)
+        if ticks.size <= at_most:
+            return ticks
+    return np.linspace(first, last, at_most)
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as `name.png` and `name.svg`; the same figure gives the same bytes."""
+    with machine_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with mpl.rc_context(STYLE):
+            figure.savefig(folder / f"{name}.png", dpi=DPI, facecolor="white")
+            figure.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
