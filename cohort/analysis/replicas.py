@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from cohort.analysis.compare import Prediction, arms_of, published_predictions
+from cohort.analysis.fractures import FolderRisks, FracturePrediction, fracture_predictions
 from cohort.analysis.hormones import HormonePrediction, hormone_predictions
 from cohort.analysis.trajectories import FolderTrajectories
 from cohort.errors import BadInput, did_you_mean
+from cohort.fractures.law import load_law
 from cohort.resources import bundled
 from cohort.results.published import has_prediction, published_of
 from cohort.results.reader import read_manifest
@@ -76,6 +78,17 @@ def compare_hormones(folder: Path) -> list[HormonePrediction]:
         Empty where the study of the results folder is no bundled replica.
     """
     return _predicted(folder, hormone_predictions)
+
+
+def compare_fractures(folder: Path) -> list[FracturePrediction]:
+    """Predictions for every incidence and relative risk of fracture that the trial published.
+
+    Returns:
+        Empty where the study of the results folder is no bundled replica.
+    """
+    study = read_manifest(folder)["study"]
+    rows = published_of(study["name"])
+    return fracture_predictions(rows, arms_of(study), FolderRisks(folder), load_law())
 
 
 def _predicted(folder: Path, predictions: Callable[..., list[T]]) -> list[T]:

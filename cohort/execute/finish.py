@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from cohort.execute.progress import Progress, Writing
 from cohort.execute.spec import RunSpec
+from cohort.results.incidence import write_incidence
 from cohort.results.layout import Layout
 from cohort.results.published import beside_means, published_of
 from cohort.results.reader import read_part, read_part_schema
-from cohort.results.schema import COUNTS_KEY, canonical_json, describe, summary_schema
+from cohort.results.schema import (
+    COUNTS_KEY,
+    canonical_json,
+    describe,
+    incidence_schema,
+    summary_schema,
+    yearly_schema,
+)
 from cohort.results.summary import write_summary
 from cohort.results.tables import Counts
 from cohort.results.writer import machine_errors, write_json, write_tables
+from cohort.results.yearly import write_yearly
+from cohort.trial.study import arm_courses, parse_study
+from cohort.units import DAYS_PER_MONTH
 
 
 def finish_folder(spec: RunSpec, layout: Layout, progress: Progress) -> Counts:
@@ -43,6 +55,8 @@ def finish_folder(spec: RunSpec, layout: Layout, progress: Progress) -> Counts:
         "visits": read_part_schema(first),
         "summary": summary_schema(spec.identity()),
     }
+    if layout.events.exists():
+        schemas |= _fracture_tables(spec, layout, progress)
     write_json(layout.schema, describe(schemas))
     progress(Writing(layout.summary.name))
     write_summary(layout, spec.arms, spec.identity(), beside_means(published_of(spec.name)))
@@ -50,6 +64,35 @@ def finish_folder(spec: RunSpec, layout: Layout, progress: Progress) -> Counts:
         if layout.pieces.exists():
             shutil.rmtree(layout.pieces)
     return counts
+
+
+def _fracture_tables(spec: RunSpec, layout: Layout, progress: Progress) -> dict[str, pa.Schema]:
+    """Write what is counted of fractures and deaths; return the schemas of these tables."""
+    identity = spec.identity()
+    progress(Writing(layout.incidence.name))
+    write_incidence(layout, spec.arms, spec.months, identity)
+    progress(Writing(layout.yearly.name))
+    windows = treatment_windows(spec.study)
+    write_yearly(layout, spec.arms, spec.months[-1], windows, identity)
+    arm = spec.part_arms(0)[0]
+    return {
+        "events": read_part_schema(layout.events_part(arm, 0)),
+        "incidence": incidence_schema(identity),
+        "yearly": yearly_schema(identity),
+    }
+
+
+def treatment_windows(study: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Return the months from and to which each arm is treated, background left out.
+
+    Args:
+        study: the study as resolved.
+    """
+    arms = arm_courses(parse_study({**study, "background": []}))
+    return {
+        arm: [(c.start_day / DAYS_PER_MONTH, c.end_day / DAYS_PER_MONTH) for c in courses]
+        for arm, courses in arms.items()
+    }
 
 
 def read_counts(layout: Layout) -> Counts:

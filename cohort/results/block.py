@@ -34,6 +34,25 @@ _WORDS = {
 }
 
 
+EVENTS = ("vertebral", "hip", "other_nonvertebral", "death")
+"""What can happen to a patient, in the order of the codes of `FractureEvents.event`."""
+
+
+@dataclass(frozen=True)
+class FractureEvents:
+    """Fractures and deaths in one arm of a block, one a row, by patient and then by time.
+
+    Attributes:
+        patient: place of the patient in the block, (E,).
+        month: when, (E,).
+        event: place in `EVENTS`, (E,).
+    """
+
+    patient: np.ndarray
+    month: np.ndarray
+    event: np.ndarray
+
+
 @dataclass(frozen=True)
 class BlockResult:
     """One simulated block: N patients, V visits, in the arms that were asked for.
@@ -43,11 +62,12 @@ class BlockResult:
             covariates, baselines, `weight`, `theta_<name>`; `sex` holds strings.
         visits: arm -> column -> (N, V): `day` and every outcome column, true and `measured_`.
         months: nominal months of the visits, (V,).
-        last_month: month of dropout, or of the end, (N,), the same in every arm.
+        last_month: month of dropout, of death, or of the end, (N,), the same in every arm.
         result_code: arm -> (N,) int8, a `ResultCode`; only `OK` patients get visits' values.
         first_bad_day: arm -> (N,) float32, NaN where the code is `OK` or no day is known.
         rejected: candidates rejected while drawing these patients, by reason.
         screened: candidates drawn for these patients, the accepted included.
+        events: arm -> fractures and deaths; empty where the study does not ask for fractures.
     """
 
     patients: Mapping[str, np.ndarray]
@@ -58,6 +78,7 @@ class BlockResult:
     first_bad_day: Mapping[str, np.ndarray]
     rejected: Mapping[str, int] = field(default_factory=dict)
     screened: int = 0
+    events: Mapping[str, FractureEvents] = field(default_factory=dict)
 
 
 class Simulator(Protocol):

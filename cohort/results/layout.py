@@ -16,6 +16,9 @@ KNOWN = (
     "summary.parquet",
     "report.html",
     "visits",
+    "events",
+    "incidence.parquet",
+    "yearly.parquet",
     "figures",
     ".parts",
 )
@@ -63,6 +66,21 @@ class Layout:
         return self.root / "visits"
 
     @property
+    def events(self) -> Path:
+        """The hive-partitioned folder of fractures and deaths, where a study asks for them."""
+        return self.root / "events"
+
+    @property
+    def incidence(self) -> Path:
+        """One row per arm, kind of fracture and visit: cumulative incidence with its interval."""
+        return self.root / "incidence.parquet"
+
+    @property
+    def yearly(self) -> Path:
+        """One row per arm and year: patients, fractures, deaths, years on treatment."""
+        return self.root / "yearly.parquet"
+
+    @property
     def pieces(self) -> Path:
         """Finished pieces of `patients.parquet`, until they are merged."""
         return self.root / ".parts"
@@ -76,6 +94,10 @@ class Layout:
         """One part file of one arm."""
         return self.visits / f"arm={arm}" / f"part-{part:05d}.parquet"
 
+    def events_part(self, arm: str, part: int) -> Path:
+        """One part file of one arm's fractures and deaths."""
+        return self.events / f"arm={arm}" / f"part-{part:05d}.parquet"
+
     def piece(self, part: int) -> Path:
         """The rows of `patients.parquet` of one part; it exists only once the part is complete."""
         return self.pieces / f"part-{part:05d}.parquet"
@@ -83,4 +105,7 @@ class Layout:
     def part_complete(self, arms: tuple[str, ...], part: int) -> bool:
         """Whether all files of a part are there (each is complete or absent, never half)."""
         patients = self.patients.exists() or self.piece(part).exists()
-        return patients and all(self.visits_part(arm, part).exists() for arm in arms)
+        files = [self.visits_part(arm, part) for arm in arms]
+        if self.events.exists():
+            files += [self.events_part(arm, part) for arm in arms]
+        return patients and all(file.exists() for file in files)

@@ -23,6 +23,12 @@ MEASURED = "measured_"
 CHANGE = "_change"
 """What follows the name of an outcome as percent change from baseline."""
 
+FRACTURE = "fracture_"
+"""What precedes the name of a kind of fracture in the column that counts it."""
+
+FRACTURE_RISK = "fracture_risk_"
+"""What precedes it in the column that holds its probability."""
+
 SITES = MappingProxyType(
     {"LS": "lumbar_spine", "TH": "total_hip", "FN": "femoral_neck"},
 )
@@ -43,6 +49,7 @@ class Outcome:
         measured: whether `measured_<name>` exists, as an instrument would read it.
         published: endpoint and site code under which trials publish it, or None.
         extra: written only where a study lists it under `outputs.extra`.
+        fracture: written only where a study asks for fractures (`outputs.fractures`).
     """
 
     name: str
@@ -52,6 +59,7 @@ class Outcome:
     measured: bool = False
     published: tuple[str, str | None] | None = None
     extra: bool = False
+    fracture: bool = False
 
     @property
     def is_change(self) -> bool:
@@ -164,11 +172,25 @@ def _on_request() -> Iterable[Outcome]:
             )
 
 
+def _fractures() -> Iterable[Outcome]:
+    """Fractures, as events and as a probability."""
+    for name, words in (
+        ("vertebral", "new morphometric vertebral fracture"),
+        ("hip", "hip fracture"),
+        ("nonvertebral", "non-vertebral fracture, those of the hip included"),
+    ):
+        counted = f"Number of events since the last visit: {words}"
+        yield Outcome(FRACTURE + name, "1", counted, fracture=True)
+        probable = f"Probability of a first event since baseline, for who stays: {words}"
+        yield Outcome(FRACTURE_RISK + name, "%", probable, fracture=True)
+
+
 OUTCOMES: tuple[Outcome, ...] = (
     *_bone_mineral_density(),
     *_turnover_markers(),
     *_hormones(),
     *_on_request(),
+    *_fractures(),
 )
 """Every outcome, in the order of the columns."""
 
@@ -203,12 +225,15 @@ def outcome(name: str) -> Outcome:
     return found
 
 
-def visit_columns(extra: Iterable[str] = (), *, measured: bool = True) -> tuple[str, ...]:
+def visit_columns(
+    extra: Iterable[str] = (), *, measured: bool = True, fractures: bool = False
+) -> tuple[str, ...]:
     """Return the outcome columns of a run, in the order in which they are written.
 
     Args:
         extra: outcomes that the study asks for beyond the standard ones (`outputs.extra`).
         measured: whether measurement error is simulated, hence `measured_` columns written.
+        fractures: whether fractures are simulated (`outputs.fractures`).
 
     Raises:
         BadInput: an extra is not an outcome.
@@ -216,7 +241,7 @@ def visit_columns(extra: Iterable[str] = (), *, measured: bool = True) -> tuple[
     wanted = {outcome(name).name for name in extra}
     columns: list[str] = []
     for item in OUTCOMES:
-        if item.extra and item.name not in wanted:
+        if (item.extra and item.name not in wanted) or (item.fracture and not fractures):
             continue
         columns.append(item.name)
         if item.measured and measured:

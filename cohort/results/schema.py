@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cohort.results.block import EVENTS
 from cohort.results.outcomes import BY_NAME, CHANGE, MEASURED, OUTCOMES, SITES, outcome
 
 MANIFEST_KEY = b"cohort.manifest"
@@ -43,7 +44,12 @@ _BASELINES = (
     *(f"t_score_{site}" for site in SITES.values()),
     *("ctx", "p1np", "bsap", "estradiol", "testosterone", "igf1", "pth"),
 )
-NULLABLE = frozenset({"years_since_menopause", "age_at_menopause"})
+_FRACTURES: dict[str, tuple[str, str]] = {
+    "vertebral_fractures": ("1", "Vertebral fractures at baseline: 0, 1, or 2 for several"),
+    "fracture_frailty": ("1", "Multiplies all fracture hazards of the person; mean 1"),
+    "death_month": ("month", "Month of death; null for who was alive when last seen"),
+}
+NULLABLE = frozenset({"years_since_menopause", "age_at_menopause", "death_month"})
 """Columns of `patients` in which NaN means "does not apply", not a failed patient."""
 
 _SUMMARY: tuple[tuple[str, pa.DataType, str, str], ...] = (
@@ -164,7 +170,7 @@ def patients_schema(
     """
     given = set(columns)
     thetas = sorted(name for name in given if name.startswith(THETA))
-    known = {"sex", "weight", *_COVARIATES, *_BASELINES}
+    known = {"sex", "weight", *_COVARIATES, *_BASELINES, *_FRACTURES}
     if unknown := sorted(given - known - set(thetas)):
         raise ValueError(f"patients' columns without a unit and description: {unknown}")
     fields = [
@@ -180,13 +186,64 @@ def patients_schema(
             fields.append(_field(name, _REAL, base.unit, f"{base.description}, at baseline"))
     fields += [
         _field("weight", _REAL, "1", "Sampling weight"),
-        _field("last_month", _REAL, "month", "Month of dropout, or of the end of the study"),
+        _field("last_month", _REAL, "month", "Month of dropout, of death, or of the study's end"),
         _field("result_code", pa.int8(), "", "0: has results; else why the visits are null"),
     ]
+    fields += [_field(n, _REAL, *_FRACTURES[n]) for n in _FRACTURES if n in given]
     for name in thetas:
         bare = name.removeprefix(THETA)
         fallback = ("1", f"Individual value of {bare}, relative to the parameter set's")
         fields.append(_field(name, _REAL, *theta.get(bare, fallback)))
+    return pa.schema(fields, metadata=_metadata(identity))
+
+
+def events_schema(identity: Mapping[str, Any], arm: str) -> pa.Schema:
+    """Return the schema of one arm's files of fractures and deaths."""
+    fields = [
+        *_draw_field(identity),
+        _field("patient_id", pa.int64(), "", "Person; the same id in two arms is the same person"),
+        _field("month", _REAL, "month", "When it happened"),
+        _field("event", _WORDS, "", f"What happened: {', '.join(EVENTS)}"),
+    ]
+    return pa.schema(fields, metadata=_metadata(identity, arm=arm))
+
+
+_PLACE = (("arm", _WORDS, "", "Treatment arm"),)
+_INCIDENCE = (
+    ("fracture", _WORDS, "", "vertebral, hip, nonvertebral (hip included), or any"),
+    ("month", _REAL, "month", "Nominal month of the visit"),
+    ("at_risk", pa.int64(), "1", "Patients who are followed and have not had one"),
+    ("fractured", pa.int64(), "1", "Patients who have had one since baseline"),
+    ("incidence", pa.float64(), "%", "Cumulative incidence, Kaplan-Meier"),
+    ("ci_low", pa.float64(), "%", "Lower 95 % confidence limit; null before the first"),
+    ("ci_high", pa.float64(), "%", "Upper 95 % confidence limit; null before the first"),
+)
+_YEARLY = (
+    ("year", pa.int32(), "year", "Year since baseline, from 1"),
+    ("patients", pa.float64(), "1", "Patients who begin the year"),
+    ("person_years", pa.float64(), "year", "Years that they live in it and are followed"),
+    ("fractures_vertebral", pa.float64(), "1", "Morphometric vertebral fractures"),
+    ("fractures_hip", pa.float64(), "1", "Hip fractures"),
+    ("fractures_nonvertebral", pa.float64(), "1", "Non-vertebral fractures, hip included"),
+    ("deaths", pa.float64(), "1", "Deaths"),
+    ("left", pa.float64(), "1", "Patients lost to follow-up"),
+    ("years_on_treatment", pa.float64(), "year", "Person-years between a first dose and its end"),
+)
+
+
+def incidence_schema(identity: Mapping[str, Any]) -> pa.Schema:
+    """Return the schema of `incidence.parquet`."""
+    return _of_arms(_INCIDENCE, identity)
+
+
+def yearly_schema(identity: Mapping[str, Any]) -> pa.Schema:
+    """Return the schema of `yearly.parquet`."""
+    return _of_arms(_YEARLY, identity)
+
+
+def _of_arms(rows: Iterable[tuple], identity: Mapping[str, Any]) -> pa.Schema:
+    fields = [*(_field(*row) for row in _PLACE), *_draw_field(identity)]
+    fields += [_field(*row) for row in rows]
     return pa.schema(fields, metadata=_metadata(identity))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cohort.results.block import BlockResult, ResultCode
+from cohort.results.block import EVENTS, BlockResult, FractureEvents, ResultCode
 from cohort.results.schema import DRAW, NULLABLE, outcome_columns
 
 DAYS_A_MONTH = 30.4375
@@ -94,11 +94,13 @@ class ArmTables:
         patients: rows of `patients.parquet`.
         visits: rows of the arm's part file.
         counts: what happened to these patients; screening is counted by block, not here.
+        events: rows of the arm's file of fractures and deaths, where the study asks for them.
     """
 
     patients: pa.Table
     visits: pa.Table
     counts: Counts
+    events: pa.Table | None = None
 
 
 def arm_tables(
@@ -108,6 +110,7 @@ def arm_tables(
     patients_schema: pa.Schema,
     visits_schema: pa.Schema,
     draw: int = 0,
+    events_schema: pa.Schema | None = None,
 ) -> ArmTables:
     """Return the rows of one arm of a block.
 
@@ -118,6 +121,7 @@ def arm_tables(
         patients_schema: schema of `patients.parquet`.
         visits_schema: schema of this arm's part files.
         draw: number of the parameter draw, written where the schemas have a column for it.
+        events_schema: schema of this arm's files of fractures and deaths, where there are any.
     """
     months = np.asarray(block.months, dtype=np.float32)
     last = np.asarray(block.last_month, dtype=np.float32)
@@ -136,7 +140,10 @@ def arm_tables(
     counts = Counts(
         patients=len(slots), visits=visits.num_rows, failed=_by_reason(code), worst=worst
     )
-    return ArmTables(patients, visits, counts)
+    events = None
+    if events_schema is not None:
+        events = _events_table(block.events[arm], slots, draw, ok, events_schema)
+    return ArmTables(patients, visits, counts, events)
 
 
 def _checked(
@@ -178,6 +185,26 @@ def _visits_table(
         for name in schema.names
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _events_table(
+    events: FractureEvents, slots: np.ndarray, draw: int, ok: np.ndarray, schema: pa.Schema
+) -> pa.Table:
+    """Lay out one row per fracture or death; none of a failed patient."""
+    kept = ok[events.patient]
+    known = {
+        DRAW: np.full(int(kept.sum()), draw),
+        "patient_id": slots[events.patient[kept]],
+        "month": events.month[kept],
+    }
+    columns = {
+        name: pa.array(values, schema.field(name).type)
+        for name, values in known.items()
+        if name in schema.names
+    }
+    codes = pa.array(events.event[kept].astype(np.int32))
+    columns["event"] = pa.DictionaryArray.from_arrays(codes, list(EVENTS))
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _patients_table(

@@ -93,7 +93,9 @@ def _sync_folder(folder: Path) -> None:
 
 def remove_stale(root: Path) -> None:
     """Remove what killed processes left; only for the process that holds the folder's lock."""
-    for folder in (root, root / ".parts", root / "visits", *(root / "visits").glob("arm=*")):
+    tables = root / "visits", root / "events"
+    arms = [folder for table in tables for folder in table.glob("arm=*")]
+    for folder in (root, root / ".parts", *tables, *arms):
         for path in folder.glob(".*.tmp-*"):
             path.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ who else is in the block. A tile lives its history once and is then treated in e
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -39,6 +40,7 @@ from cohort.solve.compiled import (
 )
 from cohort.solve.conduct import conduct
 from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
+from cohort.solve.fractures import NEEDED, FractureSimulator
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
 from cohort.solve.measurement import MEASURABLE
 from cohort.solve.measurement import ON_REQUEST as MEASURED_ON_REQUEST
@@ -104,7 +106,15 @@ class StudySimulator:
         self._male_reference = study.outputs.male_t_score_reference
         self._population = load_population(study.population.name, self._male_reference)
         self._dtype = jnp.dtype(study.engine.precision)
-        self._columns = visit_columns(study.outputs.extra, measured=study.measurement.enabled)
+        measured = study.measurement.enabled
+        written = visit_columns(study.outputs.extra, measured=measured)
+        self._fractures = None
+        if study.outputs.fractures:
+            self._fractures = FractureSimulator(study, load_reference(study), np.array(plan.months))
+        # What the fractures' hazards read is solved for, and written only where it is asked for.
+        needed = NEEDED if self._fractures else ()
+        self._columns = tuple(dict.fromkeys((*written, *needed)))
+        self._unwritten = frozenset(needed).difference(written)
         self._put_numbers()
 
     def _put_numbers(self) -> None:
@@ -215,13 +225,19 @@ class StudySimulator:
         days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
         day = np.broadcast_to(days, shape)
         visits = {arm: {"day": day} | columns for arm, (columns, _) in results.items()}
+        last_month, risked, events = extra["last_month"], {}, {}
+        if self._fractures:
+            own = sampled.covariates
+            last_month, risked, events = self._fractures.block(slots, own, last_month, visits)
+            for arm, name in itertools.product(visits, self._unwritten):
+                del visits[arm][name]
         bad_day = {arm: days for arm, (_, days) in results.items()}
         finite = {arm: np.isinf(days) for arm, days in bad_day.items()}
         return BlockResult(
-            patients=self._patients(sampled, visits[arms[0]]),
+            patients=self._patients(sampled, visits[arms[0]]) | risked,
             visits=visits,
             months=np.array(self._plan.months, np.float32),
-            last_month=extra["last_month"],
+            last_month=last_month,
             result_code={
                 arm: np.where(ok, ResultCode.OK, ResultCode.NOT_FINITE).astype(np.int8)
                 for arm, ok in finite.items()
@@ -232,6 +248,7 @@ class StudySimulator:
             },
             rejected=sampled.rejected,
             screened=sampled.screened,
+            events=events,
         )
 
     def _baseline(self) -> dict[str, Target]:

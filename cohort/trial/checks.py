@@ -319,12 +319,34 @@ def check_outputs(document: Document) -> Iterator[Problem]:
     ):
         words = outputs.get(key)
         for index, word in enumerate(words if isinstance(words, (list, tuple)) else ()):
-            if isinstance(word, str) and word not in known:
+            place: Key = ("outputs", key, index)
+            if isinstance(word, str) and word in BY_NAME and BY_NAME[word].fracture:
+                yield Problem(place, f"'{word}' comes with `fractures = true`; leave it out here.")
+            elif isinstance(word, str) and word not in known:
                 listed = "see `cohort list outcomes`" if key == "extra" else ", ".join(known)
-                yield Problem(
-                    ("outputs", key, index),
-                    f"'{word}' is not {what}; allowed: {listed}.{did_you_mean(word, known)}",
-                )
+                hint = did_you_mean(word, known)
+                yield Problem(place, f"'{word}' is not {what}; allowed: {listed}.{hint}")
+
+
+def check_fractures(document: Document) -> Iterator[Problem]:
+    """Fractures at entry are possible, and a background is one that is known."""
+    from cohort.fractures.law import load_law
+
+    population = table(document, "population")
+    stated = table(population, "prevalent_fracture")
+    some, several = (_number(stated.get(key)) for key in ("vertebral", "several"))
+    if some is not None and several is not None and several > some:
+        yield Problem(
+            ("population", "prevalent_fracture", "several"),
+            f"found {several:g}; allowed is `vertebral` ({some:g}) or less, being a part of it.",
+        )
+    name, known = population.get("fracture_background"), load_law().background
+    if isinstance(name, str) and name not in known:
+        yield Problem(
+            ("population", "fracture_background"),
+            f"'{name}' is none that is known; allowed: {', '.join(known)}."
+            f"{did_you_mean(name, known)}",
+        )
 
 
 def check_parameters(document: Document) -> Iterator[Problem]:
@@ -365,6 +387,7 @@ CHECKS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
     check_population,
     check_adherence,
     check_outputs,
+    check_fractures,
     check_parameters,
 )
 """Every check, in the order of a study file's tables."""

@@ -97,6 +97,14 @@ class Baseline(Table):
     source: str = Field("", description="Where these numbers were published.")
 
 
+class PrevalentFracture(Table):
+    """Vertebral fractures that the trial's participants had at entry, by radiograph."""
+
+    vertebral: Share = Field(description="Share of the participants with at least one.")
+    several: Share = Field(description="Share with two or more; at most `vertebral`.")
+    source: str = Field("", description="Where these numbers were published.")
+
+
 class PopulationChoice(Table):
     """Which population the participants are drawn from."""
 
@@ -108,6 +116,12 @@ class PopulationChoice(Table):
     baseline: Baseline = Field(
         default_factory=lambda: Baseline.model_validate({}),
         description="Published baseline of the trial, on which the population is re-centred.",
+    )
+    prevalent_fracture: PrevalentFracture | None = Field(
+        None, description="Vertebral fractures at entry; by age where left out."
+    )
+    fracture_background: str | None = Field(
+        None, description="A trial of as many unexplained vertebral fractures (docs/fractures.md)."
     )
 
 
@@ -274,6 +288,9 @@ class Outputs(Table):
     """What is written beside the usual outcomes."""
 
     extra: tuple[str, ...] = Field((), description="Further outcomes (`cohort list outcomes`).")
+    fractures: Flag = Field(
+        False, description="Whether fractures and deaths are simulated and their columns written."
+    )
     knockout: tuple[str, ...] = Field(
         (), description="Mechanisms switched off: the coupling of each is set to zero."
     )
