@@ -1,0 +1,1 @@
+"""The best sequence or schedule among those allowed: search file, candidates, methods, results."""
