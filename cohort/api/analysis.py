@@ -1,0 +1,227 @@
+"""The analysis of a run as of a trial: only what was measured, beside the true effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cohort.errors import BadInput, did_you_mean
+from cohort.results.outcomes import BY_NAME, CHANGE, SITES
+from cohort.results.reader import Results, open_results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from cohort.planning.analyses import Request
+
+
+@dataclass(frozen=True)
+class TrialAnalysis:
+    """The analyses of one outcome of one trial.
+
+    Attributes:
+        outcome: the outcome.
+        month: of the endpoint.
+        table: a row an analysis and comparison.
+        path: where `analysis.parquet` lies, or None.
+    """
+
+    outcome: str
+    month: float
+    table: pa.Table
+    path: Path | None
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table as a data frame."""
+        return self.table.to_pandas()
+
+
+def analyse(
+    folder: str | Path,
+    *,
+    outcome: str = "bmd_lumbar_spine_change",
+    month: float | None = None,
+    comparisons: Sequence[tuple[str, str]] = (),
+    covariates: Sequence[str] = ("baseline",),
+    subgroups: Mapping[str, Sequence[float]] | None = None,
+    threshold: float | None = None,
+    non_inferiority: float | None = None,
+    higher_is_better: bool = True,
+    alpha: float = 0.05,
+    multiplicity: str = "holm",
+    imputations: int = 20,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> TrialAnalysis:
+    """Analyse a results folder of `cohort run` as a trial.
+
+    Args:
+        folder: the results folder.
+        outcome: the outcome, analysed as measured.
+        month: of the endpoint; the last visit by default.
+        comparisons: pairs of arms, treated and control; every arm with the control by default.
+        covariates: what the models adjust for: `baseline` and columns of `patients`.
+        subgroups: variables with the numbers at which they are cut; none for a column of words.
+        threshold: value of the outcome from which a participant has responded; of a change of BMD
+            the least significant change by default.
+        non_inferiority: margin, in the outcome's unit; superiority is tested where left out.
+        higher_is_better: whether a larger value is the aim.
+        alpha: two-sided type I error; intervals have confidence 1 - alpha.
+        multiplicity: `none`, `bonferroni`, `holm` or `hierarchical`.
+        imputations: of multiple imputation.
+        seed: of imputations and, in a paired run, of who goes into which arm.
+        out: folder for `analysis.parquet`; nothing is written by default.
+
+    Raises:
+        BadInput: the folder does not hold what is asked for.
+
+    >>> import cohort
+    >>> found = cohort.analyse("results/freedom-0", month=36)  # doctest: +SKIP
+    >>> found.frame()[["analysis", "estimate", "ci_low", "ci_high"]]  # doctest: +SKIP
+    """
+    from cohort.planning.analyses import Request, analyses, event_analyses
+    from cohort.planning.checks import EVENTS
+    from cohort.planning.observed import problems_of, read_trial
+
+    results = open_results(folder)
+    cuts = dict(subgroups or {})
+    counts = outcome in EVENTS
+    adjusted_for = () if counts else tuple(covariates)
+    named = _named(results, comparisons)
+    problems = [
+        *problems_of(results, outcome, month, adjusted_for),
+        *_of_arms(results, named),
+        *_of_options(results, cuts, alpha, multiplicity, non_inferiority),
+    ]
+    if problems:
+        raise BadInput(problems)
+    labels, pairs = _comparisons(results, named)
+    observed = read_trial(results, outcome, month, adjusted_for, seed)
+    request = Request(
+        comparisons=pairs,
+        labels=labels,
+        hypothesis=_hypothesis(non_inferiority, higher_is_better),
+        alpha=alpha,
+        procedure=multiplicity,  # pyright: ignore[reportArgumentType] - checked above
+        imputations=imputations,
+        threshold=_least_significant(results, outcome) if threshold is None else threshold,
+        subgroups=cuts,
+        unit=_unit(outcome),
+    )
+    table = event_analyses(observed, request) if counts else analyses(observed, request)
+    path = None if out is None else _written(results, table, request, outcome, Path(out))
+    return TrialAnalysis(outcome, float(observed.trial.months[-1]), table, path)
+
+
+def _hypothesis(margin: float | None, higher_is_better: bool) -> Any:
+    from cohort.analysis.statistics.margins import Hypothesis
+
+    if margin is None:
+        return Hypothesis(higher_is_better=higher_is_better)
+    return Hypothesis("non_inferiority", margin, higher_is_better)
+
+
+def _unit(outcome: str) -> str:
+    unit = BY_NAME[outcome].unit
+    return "percentage points" if unit == "%" else unit
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _named(results: Results, stated: Sequence[tuple[str, str]]) -> Pairs:
+    """Return the arms that are compared: every one with the control where none is stated."""
+    arms = results.manifest["study"]["arms"]
+    controls = [arm["name"] for arm in arms if arm.get("role") == "control"]
+    control = controls[0] if controls else results.arms[-1]
+    return tuple(stated) or tuple((arm, control) for arm in results.arms if arm != control)
+
+
+def _comparisons(results: Results, named: Pairs) -> tuple[Any, Any]:
+    """Return labels and comparisons."""
+    from cohort.analysis.statistics.trial import Comparison
+
+    arms = results.arms
+    labels = tuple(f"{treated} - {control}" for treated, control in named)
+    return labels, tuple(Comparison(arms.index(a), arms.index(b)) for a, b in named)
+
+
+def _of_arms(results: Results, named: Pairs) -> list[str]:
+    return [
+        f"{results.root} has no arm {name!r}.{did_you_mean(name, results.arms)}"
+        for name in dict.fromkeys(name for pair in named for name in pair)
+        if name not in results.arms
+    ]
+
+
+def _of_options(
+    results: Results,
+    cuts: Mapping[str, Sequence[float]],
+    alpha: float,
+    multiplicity: str,
+    margin: float | None,
+) -> list[str]:
+    allowed = ("none", "bonferroni", "holm", "hierarchical")
+    known = list(results.patients().columns)
+    problems = [
+        f"--subgroup names {name!r}; {results.root}/patients.parquet has no such column."
+        f"{did_you_mean(name, known)}"
+        for name in cuts
+        if name not in known
+    ]
+    if multiplicity not in allowed:
+        near = did_you_mean(multiplicity, allowed)
+        problems.append(
+            f"--multiplicity is {multiplicity!r}; allowed is {', '.join(allowed)}.{near}"
+        )
+    if not 0 < alpha < 0.5:
+        problems.append(f"--alpha is {alpha:g}; allowed is above 0 and below 0.5.")
+    if margin is not None and margin <= 0:
+        problems.append(f"--non-inferiority is {margin:g}; the margin must be above 0.")
+    return problems
+
+
+def _least_significant(results: Results, outcome: str) -> float | None:
+    """Return the least significant change of a change of BMD, by the study's precision error."""
+    from cohort.analysis.statistics.responders import least_significant_change
+
+    site = outcome.removeprefix("bmd_").removesuffix(CHANGE)
+    if not outcome.endswith(CHANGE) or site not in SITES.values():
+        return None
+    given = results.manifest["study"].get("measurement", {}).get("dxa_cv", {}).get(site)
+    return least_significant_change(_bundled_cv(site) if given is None else given)
+
+
+def _bundled_cv(site: str) -> float:
+    import csv
+
+    from cohort.resources import data_root
+
+    path = data_root() / "reference" / "measurement.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = {row["quantity"]: row for row in csv.DictReader(file)}
+    return float(rows[site]["cv_percent"]) / 100.0
+
+
+def _written(results: Results, table: pa.Table, request: Request, outcome: str, out: Path) -> Path:
+    from cohort.planning.tables import ANALYSIS, schema
+    from cohort.results.schema import MANIFEST_KEY, canonical_json, describe
+    from cohort.results.writer import write_json, write_tables
+
+    told = {
+        "run": results.manifest.get("hash"),
+        "outcome": outcome,
+        "alpha": request.alpha,
+        "multiplicity": request.procedure,
+    }
+    path = out / "analysis.parquet"
+    own = schema(ANALYSIS, {MANIFEST_KEY: canonical_json(told).encode()})
+    write_tables(path, own, [table])
+    write_json(out / "schema.json", describe({"analysis": own}))
+    write_json(
+        out / "manifest.json", {"kind": "analysis", "name": results.manifest["name"], **told}
+    )
+    return path
