@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cohort.analysis.report import write_report as report
+    from cohort.api.analysis import TrialAnalysis, analyse
     from cohort.api.comparison import Comparison, compare
+    from cohort.api.optimization import Optimum, optimize
     from cohort.api.populations import population
+    from cohort.api.power import PowerResults, power
     from cohort.api.runs import resume, run
+    from cohort.api.sensitivity import Sensitivity, sensitivity
     from cohort.api.studies import load_study
     from cohort.errors import BadInput, CohortError, MachineFailure, TooManyFailed
     from cohort.results.reader import Results, open_results
@@ -28,16 +32,24 @@ __all__ = [
     "CohortError",
     "Comparison",
     "MachineFailure",
+    "Optimum",
+    "PowerResults",
     "Results",
+    "Sensitivity",
     "Study",
     "TooManyFailed",
+    "TrialAnalysis",
+    "analyse",
     "compare",
     "load_study",
     "open_results",
+    "optimize",
     "population",
+    "power",
     "report",
     "resume",
     "run",
+    "sensitivity",
 ]
 
 _PLACES = {
@@ -45,16 +57,24 @@ _PLACES = {
     "CohortError": "cohort.errors",
     "Comparison": "cohort.api.comparison",
     "MachineFailure": "cohort.errors",
+    "Optimum": "cohort.api.optimization",
+    "PowerResults": "cohort.api.power",
     "Results": "cohort.results.reader",
+    "Sensitivity": "cohort.api.sensitivity",
     "Study": "cohort.trial.schema",
     "TooManyFailed": "cohort.errors",
+    "TrialAnalysis": "cohort.api.analysis",
+    "analyse": "cohort.api.analysis",
     "compare": "cohort.api.comparison",
     "load_study": "cohort.api.studies",
     "open_results": "cohort.results.reader",
+    "optimize": "cohort.api.optimization",
     "population": "cohort.api.populations",
+    "power": "cohort.api.power",
     "report": "cohort.analysis.report",
     "resume": "cohort.api.runs",
     "run": "cohort.api.runs",
+    "sensitivity": "cohort.api.sensitivity",
 }
 _OTHER_NAMES = {"report": "write_report"}
 

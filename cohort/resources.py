@@ -26,7 +26,8 @@ def bundled(kind: str) -> dict[str, Path]:
 
     Args:
         kind: `trials` (folders with a `trial.toml`) or a folder of TOML files
-            (`protocols`, `populations`, `therapies`, `parameters`, `jobs`).
+            (`protocols`, `populations`, `therapies`, `parameters`, `jobs`, `searches`,
+            `sensitivity`).
     """
     folder = data_root() / kind
     if kind == "trials":

@@ -15,9 +15,12 @@ from typing import Any
 
 import cohort
 from calibration.job.schema import Job
+from cohort.levers.schema import Job as SensitivityJob
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
+from cohort.planning.schema import PowerJob
 from cohort.resources import data_root
 from cohort.results.outcomes import OUTCOMES, Outcome
+from cohort.search.schema import STUDY_KEYS, Search
 from cohort.therapy import LEVELS, therapies
 from cohort.trial.study import json_schema
 
@@ -66,9 +69,10 @@ def knockouts() -> str:
     return table(("knockout", "sets to zero"), rows)
 
 
-def outcomes(extra: bool) -> str:
+def outcomes(extra: bool = False, fracture: bool = False) -> str:
     """The columns of `visits`: the standard ones, or those that a study asks for."""
-    rows = (_outcome_row(outcome) for outcome in OUTCOMES if outcome.extra == extra)
+    chosen = (o for o in OUTCOMES if (o.extra, o.fracture) == (extra, fracture))
+    rows = (_outcome_row(outcome) for outcome in chosen)
     return table(("column", "unit", "measured", "meaning"), rows)
 
 
@@ -99,6 +103,23 @@ def study_file() -> str:
 def job_file() -> str:
     """Every key of a job file, table by table."""
     return keys(Job.model_json_schema())
+
+
+def power_file() -> str:
+    """Every key of a power file, table by table."""
+    return keys(PowerJob.model_json_schema())
+
+
+def sensitivity_file() -> str:
+    """Every key of a sensitivity job, table by table."""
+    return keys(SensitivityJob.model_json_schema())
+
+
+def search_file() -> str:
+    """Every key of a search file, table by table, those of a study file left out."""
+    schema = Search.model_json_schema()
+    own = {key: part for key, part in schema["properties"].items() if key not in STUDY_KEYS}
+    return keys(schema | {"properties": own})
 
 
 def keys(schema: Schema) -> str:
@@ -218,12 +239,16 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "parameters": parameters,
     "knockouts": knockouts,
     "variability": variability,
-    "outcomes": lambda: outcomes(extra=False),
+    "outcomes": outcomes,
     "extra outcomes": lambda: outcomes(extra=True),
+    "fracture outcomes": lambda: outcomes(fracture=True),
     "therapies": therapy_table,
     "levels": level_table,
     "study file": study_file,
     "job file": job_file,
+    "search file": search_file,
+    "sensitivity file": sensitivity_file,
+    "power file": power_file,
 }
 MARKED = re.compile(r"<!-- (?P<name>[a-z_/ ]+) -->\n.*?<!-- end (?P=name) -->", re.DOTALL)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cohort.analysis.compare import Prediction
+    from cohort.analysis.fractures import FracturePrediction
     from cohort.analysis.hormones import HormonePrediction
 
 
@@ -33,6 +34,7 @@ class Comparison:
         participants: whom each trial recruited: `women`, `men` or `mixed`.
         table: where `compare.parquet` lies, or None.
         failures: a sentence for each trial in which too many patients had no results.
+        fractures: one for each published incidence or relative risk of fractures.
     """
 
     predictions: tuple[Prediction, ...]
@@ -40,6 +42,7 @@ class Comparison:
     participants: Mapping[str, str]
     table: Path | None
     failures: tuple[str, ...]
+    fractures: tuple[FracturePrediction, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Return a row for each published row: the columns of `compare.parquet`."""
@@ -47,6 +50,12 @@ class Comparison:
 
         rows = [*self.predictions, *self.hormones]
         return comparison_table(rows, self.participants).to_pandas()
+
+    def fracture_frame(self) -> pd.DataFrame:
+        """Return a row for each published number of fractures, as `fractures.parquet` does."""
+        from cohort.analysis.fracture_table import fracture_table
+
+        return fracture_table(self.fractures).to_pandas()
 
 
 def compare(
@@ -65,7 +74,7 @@ def compare(
 
     Args:
         studies: bundled trials; all that have a comparable row by default.
-        out: folder for `compare.parquet`; nothing is written by default.
+        out: folder for `compare.parquet` and `fractures.parquet`; nothing is written by default.
         seed: root of every random draw; each study's own by default.
         patients: persons per arm.
         config: overrides `key=value` for every study, such as `parameters.override.bE=1.2`.
@@ -82,8 +91,10 @@ def compare(
     >>> table = cohort.compare(["freedom", "frame"]).frame()  # doctest: +SKIP
     >>> table[table.kind == "scored"].groupby("trial").difference.mean()  # doctest: +SKIP
     """
+    from cohort.analysis.fracture_table import write_fractures
     from cohort.analysis.replicas import (
         compare_folder,
+        compare_fractures,
         compare_hormones,
         replicas,
         write_comparison,
@@ -103,6 +114,7 @@ def compare(
     participants = {name: recruits(study) for name, study in checked.items()}
     predictions: list[Prediction] = []
     hormones: list[HormonePrediction] = []
+    fractures: list[FracturePrediction] = []
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="cohort-compare-") as scratch:
         for number, (name, study) in enumerate(checked.items(), start=1):
@@ -114,10 +126,20 @@ def compare(
                 failures.append(f"{name}: {error}")
             predictions += compare_folder(folder)
             hormones += compare_hormones(folder)
+            fractures += compare_fractures(folder)
     table = None if out is None else Path(out) / "compare.parquet"
     if table is not None:
         write_comparison([*predictions, *hormones], participants, table)
-    return Comparison(tuple(predictions), tuple(hormones), participants, table, tuple(failures))
+        if fractures:
+            write_fractures(fractures, table.with_name("fractures.parquet"))
+    return Comparison(
+        tuple(predictions),
+        tuple(hormones),
+        participants,
+        table,
+        tuple(failures),
+        tuple(fractures),
+    )
 
 
 def recruits(study: Study) -> str:

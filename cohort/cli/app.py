@@ -16,7 +16,20 @@ import typer
 from cohort.cli.failures import INTERRUPTED, tell, usage_sentence
 from cohort.errors import CohortError, MachineFailure, did_you_mean
 
-_COMMANDS = ("run", "list", "show", "report", "population", "compare", "resume", "doctor")
+_COMMANDS = (
+    "run",
+    "list",
+    "show",
+    "report",
+    "population",
+    "compare",
+    "resume",
+    "sensitivity",
+    "optimize",
+    "analyse",
+    "power",
+    "doctor",
+)
 _GROUP = "cohort.commands"
 
 

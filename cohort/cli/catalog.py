@@ -87,6 +87,22 @@ def jobs() -> list[Row]:
     ]
 
 
+def searches() -> list[Row]:
+    """Bundled searches for the best sequence: name and title."""
+    return [
+        {"name": name, "title": read_toml(path).get("title", "")}
+        for name, path in bundled("searches").items()
+    ]
+
+
+def sensitivity_jobs() -> list[Row]:
+    """Bundled sensitivity jobs: name and title."""
+    return [
+        {"name": name, "title": read_toml(path).get("about", {}).get("title", "")}
+        for name, path in bundled("sensitivity").items()
+    ]
+
+
 def outcomes() -> list[Row]:
     """What a visit can hold: column, unit, meaning, whether it must be asked for."""
     from cohort.results.outcomes import OUTCOMES
@@ -96,7 +112,7 @@ def outcomes() -> list[Row]:
             "name": o.name,
             "unit": o.unit,
             "measured": "yes" if o.measured else "",
-            "written": "on request" if o.extra else "always",
+            "written": "on request" if o.extra or o.fracture else "always",
             "meaning": o.description,
         }
         for o in OUTCOMES
@@ -110,6 +126,8 @@ KINDS: dict[str, Callable[[], list[Row]]] = {
     "parameters": parameters,
     "outcomes": outcomes,
     "jobs": jobs,
+    "searches": searches,
+    "sensitivity": sensitivity_jobs,
 }
 """What `cohort list` can list, by the word that asks for it."""
 
@@ -120,6 +138,8 @@ COUNTS: dict[str, Callable[[], int]] = {
     "parameters": lambda: len(parameters()),
     "outcomes": lambda: len(outcomes()),
     "jobs": lambda: len(bundled("jobs")),
+    "searches": lambda: len(bundled("searches")),
+    "sensitivity": lambda: len(bundled("sensitivity")),
 }
 """How many of each there are, without reading the files."""
 
@@ -164,6 +184,10 @@ def _in_full(name: str) -> list[tuple[str, Row]]:
         found.append(("population", read_toml(path)))
     if path := bundled("jobs").get(name):
         found.append(("job", read_toml(path)))
+    if path := bundled("searches").get(name):
+        found.append(("search", read_toml(path)))
+    if path := bundled("sensitivity").get(name):
+        found.append(("sensitivity job", read_toml(path)))
     if name in bundled("parameters"):
         found.append(("parameter set", _parameter_set(name)))
     found += _parameter_or_outcome(name)

@@ -15,6 +15,9 @@ from cohort.analysis.compare import (
     errors_by_quantity,
     rows_by_therapy,
 )
+from cohort.analysis.fracture_table import fracture_table
+from cohort.analysis.fractures import INCIDENCE, FracturePrediction
+from cohort.analysis.fractures import RATIO as RELATIVE_RISK
 from cohort.analysis.hormones import RATIO, HormonePrediction, hormone_errors
 from cohort.cli.tables import print_table
 
@@ -73,6 +76,8 @@ def print_comparison(compared: Comparison) -> None:
         )
     if compared.hormones:
         _print_hormones(compared.hormones, compared.participants)
+    if compared.fractures:
+        _print_fractures(compared.fractures)
     without = [p for p in (*compared.predictions, *compared.hormones) if p.reason]
     if without:
         print(f"{len(without)} published rows have no prediction:")
@@ -132,6 +137,57 @@ def _print_hormones(hormones: Sequence[HormonePrediction], participants: Mapping
     )
 
 
+def _print_fractures(fractures: Sequence[FracturePrediction]) -> None:
+    """Print incidences and relative risks beside their predictions, then how many are inside."""
+    for measure in (INCIDENCE, RELATIVE_RISK):
+        known = [p for p in fractures if p.measure == measure and not p.reason]
+        print_table(
+            ("trial", "arm", "endpoint", "month", "published", "95 %", "predicted", "", "number"),
+            [_fracture_cells(p) for p in known],
+            title=f"Fractures, {measure}{' (%)' if measure == INCIDENCE else ''}",
+            numbers=(3, 4, 5, 6),
+        )
+    print_table(
+        ("rows of the split", "measure", "rows", "inside"),
+        [
+            (split, measure, str(rows), str(inside))
+            for split, measure, rows, inside in fractures_inside(fractures)
+        ],
+        title="Fractures, predictions inside the published 95 % interval",
+        numbers=(2, 3),
+    )
+
+
+def _fracture_cells(p: FracturePrediction) -> tuple[str, ...]:
+    limits = "" if p.inside is None else f"{p.low:.2g} to {p.high:.2g}"
+    place = {True: "inside", False: "outside", None: ""}[p.inside]
+    return (
+        p.row.trial,
+        f"{p.row.arm} / {p.versus}" if p.versus else p.row.arm,
+        p.row.endpoint.removesuffix("_incidence").replace("_", " "),
+        f"{p.row.month:g}",
+        f"{p.observed:.2f}",
+        limits,
+        f"{p.predicted:.2f}",
+        place,
+        f"{p.row.split}, {p.row.verification}",
+    )
+
+
+def fractures_inside(
+    fractures: Sequence[FracturePrediction],
+) -> list[tuple[str, str, int, int]]:
+    """Count, by split and measure, the predictions with an interval and those inside it."""
+    found = []
+    for split in _SPLITS:
+        for measure in (INCIDENCE, RELATIVE_RISK):
+            own = [p for p in fractures if p.row.split == split and p.measure == measure]
+            known = [p for p in own if p.inside is not None]
+            if known:
+                found.append((split, measure, len(known), sum(bool(p.inside) for p in known)))
+    return found
+
+
 def _cells(error: Errors) -> tuple[str, str, str, str, str]:
     return (
         error.group,
@@ -157,10 +213,11 @@ def comparison_json(compared: Comparison) -> dict[str, Any]:
         for title, rows in groups(compared.predictions).items()
     }
     return told | {
+        "fractures": fracture_table(compared.fractures).to_pylist(),
         "hormones": {
             "errors": [asdict(e) for e in hormone_errors(compared.hormones, compared.participants)],
             "rows": [_plain(p) for p in compared.hormones if not p.reason],
-        }
+        },
     }
 
 

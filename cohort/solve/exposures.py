@@ -33,7 +33,7 @@ CLEARANCE = {"denosumab": "dmab_clearance", "romosozumab": "romo_clearance"}
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DrugNumbers:
-    """The numbers of a study's drugs.
+    """The numbers of a study's drugs; of the arrays, each may have a last axis `patient` more.
 
     Attributes:
         antibody: linear and saturable loss and its constant, `(2, 3)`.
@@ -130,8 +130,9 @@ def pulse_drives(numbers: DrugNumbers, person: Person) -> list[tuple[Patients, P
     for kind, (anabolic, catabolic) in enumerate(
         zip(numbers.anabolic, numbers.catabolic, strict=True)
     ):
-        level = numbers.pulse[kind][:, None]
-        strength = jnp.sum(numbers.weight[kind][:, None] * level / (clearance + level), axis=0)
+        level = numbers.pulse[kind].reshape(QUADRATURE, -1)
+        weight = numbers.weight[kind].reshape(QUADRATURE, -1)
+        strength = jnp.sum(weight * level / (clearance + level), axis=0)
         drives.append((strength * anabolic, strength * catabolic))
     return drives
 

@@ -16,7 +16,10 @@ from types import ModuleType
 import pytest
 
 from calibration.job.load import load_job
+from cohort.levers.load import load_job as load_sensitivity
 from cohort.model.parameters import PARAMETERS
+from cohort.planning.load import load_power
+from cohort.search.load import load_search
 from cohort.therapy import load_therapy
 from cohort.trial.study import load_study
 
@@ -110,6 +113,12 @@ def test_files_and_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
             load_study(tmp_path / block.title)
         elif "targets" in table:
             load_job(tmp_path / block.title)
+        elif "grid" in table:
+            load_power(tmp_path / block.title)
+        elif "factors" in table:
+            load_sensitivity(tmp_path / block.title)
+        elif "slots" in table:
+            load_search(tmp_path / block.title)
         else:
             load_therapy(tmp_path / block.title)
 

@@ -11,6 +11,7 @@ from cohort.errors import BadInput
 from cohort.results.outcomes import (
     BY_NAME,
     BY_PUBLISHED,
+    FRACTURE_RISK,
     OUTCOMES,
     SITES,
     Outcome,
@@ -47,7 +48,7 @@ def test_every_row_is_whole(row: Outcome) -> None:
     assert row.description[0].isupper()
     assert not row.description.endswith(".")
     assert row.name == row.name.lower()
-    assert (row.unit == "%") == row.is_change
+    assert (row.unit == "%") == (row.is_change or row.name.startswith(FRACTURE_RISK))
     assert row.site is None or row.name.find(row.site) > 0
     if row.is_change:
         base = BY_NAME[row.base_name]

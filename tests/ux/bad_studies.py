@@ -223,6 +223,25 @@ SETTINGS = [
         "Did you mean 'osteoclasts'?",
     ),
     edit(
+        "fracture-as-extra",
+        '"osteoclasts"',
+        '"fracture_hip"',
+        "outputs.extra.0: 'fracture_hip' comes with `fractures = true`; leave it out here.",
+    ),
+    edit(
+        "fractures-several-above-all",
+        "[population.baseline]",
+        "prevalent_fracture = { vertebral = 0.2, several = 0.3 }\n[population.baseline]",
+        "population.prevalent_fracture.several: found 0.3; allowed is `vertebral` (0.2) or less",
+    ),
+    edit(
+        "fracture-background-unknown",
+        "[population.baseline]",
+        'fracture_background = "fredom"\n[population.baseline]',
+        "population.fracture_background: 'fredom' is none that is known",
+        "Did you mean 'freedom'?",
+    ),
+    edit(
         "knockout-unknown",
         "[outputs]",
         '[outputs]\nknockout = ["wnt_adaption"]',

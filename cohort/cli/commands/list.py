@@ -13,7 +13,9 @@ def command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND]", help="studies, therapies, populations, parameters, outcomes or jobs."
+            metavar="[KIND]",
+            help="studies, therapies, populations, parameters, outcomes, jobs, searches or "
+            "sensitivity.",
         ),
     ] = None,
     as_json: Json = False,

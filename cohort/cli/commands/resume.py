@@ -22,7 +22,18 @@ def command(
     from cohort.cli.ending import tell_outcome
     from cohort.cli.progress import progress_bar
     from cohort.errors import TooManyFailed
+    from cohort.results.reader import read_manifest
 
+    if read_manifest(folder).get("kind") == "search":
+        from cohort.cli.optimum import finish
+
+        finish(folder, device=device, workers=workers, quiet=quiet, as_json=as_json)
+        return
+    if read_manifest(folder).get("kind") == "sensitivity":
+        from cohort.cli.commands.sensitivity import command as sensitivity
+
+        sensitivity(str(folder), device=device, workers=workers, quiet=quiet, as_json=as_json)
+        return
     too_many = None
     with progress_bar(str(folder), quiet=quiet or as_json) as progress:
         try:
