@@ -16,6 +16,7 @@ from calibration.job.schema import Job
 from calibration.job.selection import natural_history_rows
 from calibration.job.trials import all_sources, sources
 from calibration.likelihood import FACTORS
+from calibration.parts import at_once
 from calibration.problem import Problem, make_parts
 from calibration.reading import NEAR
 from calibration.targets import Target, make_targets, scale
@@ -68,8 +69,9 @@ def predict_all(
 
     def few(at: np.ndarray) -> np.ndarray:
         found = np.zeros(len(rows))
-        for part in parts:
-            found[part.reading.rows] = np.asarray(part.fast_rows(jnp.asarray(at)))
+        own = at_once(lambda part: part.fast_rows(jnp.asarray(at)), parts)
+        for part, values in zip(parts, own, strict=True):
+            found[part.reading.rows] = np.asarray(values)
         return found
 
     middle = few(x)

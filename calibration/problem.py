@@ -25,7 +25,7 @@ from calibration.job.schema import Job
 from calibration.job.selection import select
 from calibration.lanes import few_lanes
 from calibration.likelihood import Likelihood, robust
-from calibration.parts import Part, of_part
+from calibration.parts import Part, at_once, of_part
 from calibration.reading import arm_facts, read_rows
 from calibration.targets import Target, make_targets, scale, weights
 from calibration.whole import WholeCohort
@@ -97,8 +97,9 @@ class Problem:
     def predicted(self, x: np.ndarray) -> np.ndarray:
         """Return the predicted rows, `(row,)`, by compiled functions."""
         rows = self.correction.copy()
-        for part in self.parts:
-            rows[part.reading.rows] += np.asarray(part.fast_rows(jnp.asarray(x)))
+        found = at_once(lambda part: part.fast_rows(jnp.asarray(x)), self.parts)
+        for part, own in zip(self.parts, found, strict=True):
+            rows[part.reading.rows] += np.asarray(own)
         return rows
 
     def gradients(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,16 +108,17 @@ class Problem:
         apart = (x - self.free.centre) / self.free.sd
         losses, slopes = 0.5 * jnp.sum(apart**2, axis=1), apart / self.free.sd
         observed, whitener = self.observed - self.correction, self.likelihood.whitener()
-        for part in self.parts:
-            loss, slope = part.gradients(x, *of_part(part, observed, whitener))
+        for loss, slope in at_once(
+            lambda part: part.gradients(x, *of_part(part, observed, whitener)), self.parts
+        ):
             losses, slopes = losses + loss, slopes + slope
         return np.asarray(losses), np.asarray(slopes)
 
     def linearised(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the predicted rows, `(row,)`, and their derivatives, `(row, dim)`."""
         rows, slopes = self.correction.copy(), np.zeros((len(self.targets), len(x)))
-        for part in self.parts:
-            slope, own = part.slopes(jnp.asarray(x))
+        found = at_once(lambda part: part.slopes(jnp.asarray(x)), self.parts)
+        for part, (slope, own) in zip(self.parts, found, strict=True):
             rows[part.reading.rows] += np.asarray(own)
             slopes[part.reading.rows] = np.asarray(slope)
         return rows, slopes

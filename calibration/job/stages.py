@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -95,7 +96,9 @@ class Work:
             "job": job_table(self.job),
         }
         made = write_set(self.layout["parameters.toml"], self.values, about, self._spread())
-        last = found.starts.sort_values("loss").iloc[0]
+        # Losses of different stages are not alike: errors are weighed anew before the polish.
+        ends = found.starts[found.starts.stage == found.starts.stage.iloc[-1]]
+        last = ends.sort_values("loss").iloc[0]
         facts = {"loss": float(last.loss), "converged": bool(last.converged), "hash": made.hash}
         tables = ("starts.parquet", "trace.parquet", "spread.parquet", "spread_parameters.parquet")
         files = tuple(name for name in tables if self.layout[name].exists())
@@ -195,6 +198,9 @@ class Work:
 
         if self.folder.finished("judgement"):
             return
+        # The derivatives are done with. A process may map only so many pieces of memory, and
+        # compiled functions of every trial, beside those of the fit, come near that.
+        jax.clear_caches()
         fitted = parameter_set(str(self.layout["parameters.toml"]))
         variability = with_spread(load_variability(), fitted.spread)
         problem, draws = self.fitted.problem, self._some_draws()
