@@ -97,8 +97,8 @@ class Work:
         }
         made = write_set(self.layout["parameters.toml"], self.values, about, self._spread())
         # Losses of different stages are not alike: errors are weighed anew before the polish.
-        ends = found.starts[found.starts.stage == found.starts.stage.iloc[-1]]
-        last = ends.sort_values("loss").iloc[0]
+        ends = found.starts.loc[found.starts["stage"] == found.starts["stage"].iloc[-1]]
+        last = ends.loc[ends["loss"].idxmin()]
         facts = {"loss": float(last.loss), "converged": bool(last.converged), "hash": made.hash}
         tables = ("starts.parquet", "trace.parquet", "spread.parquet", "spread_parameters.parquet")
         files = tuple(name for name in tables if self.layout[name].exists())
