@@ -28,10 +28,9 @@ from calibration.targets import Target
 from cohort.model.arrays import Patients
 
 FACTORS = (1.0, 0.3)  # of rows and offsets, before any residual is known
-# An offset that may be as large as it likes explains a drug's effect away, trial by trial; and rows
-# that may be as far as they are let a quantity off that the model meets badly. Both are limits for
-# the fit alone: what to expect of a new trial is told by all its residuals (`between_trials`).
-LIMITS = ((0.2, 1.0), (0.05, 0.4))
+# An offset that may be as large as it likes explains a drug's effect away, trial by trial. Limits
+# of the fit alone: what to expect of a new trial is told by all residuals (`between_trials`).
+LIMITS = ((0.2, 3.0), (0.05, 0.4))
 
 
 @dataclass(frozen=True)
