@@ -1,13 +1,13 @@
 """What a step of a calibration costs, and how exact its gradient is.
 
-    .venv/bin/python benchmarks/calibration.py            # the job `full`: all arms, all parameters
-    .venv/bin/python benchmarks/calibration.py quick
+    .venv/bin/python benchmarks/gradients.py            # the job `full`: all arms, all parameters
+    .venv/bin/python benchmarks/gradients.py quick
 
 Times the objective and its gradient from one start and from eight together, and the Jacobian of
 all rows, compilation apart; medians of several. Then compares the gradient with central
 differences in every parameter, away from the optimum, in float64.
 
-Prints a table and writes `benchmarks/results/calibration-<job>.json`.
+Prints a table and writes `benchmarks/results/gradients-<job>.json`.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def main() -> None:
         report = measure(chosen.job, chosen.rounds)
     show(report)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"calibration-{chosen.job}.json"
+    path = RESULTS / f"gradients-{chosen.job}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"written to {path}")
 
