@@ -48,9 +48,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start anew, whatever job the folder holds.")
-    ] = False,
+    overwrite: o.Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, tell targets and time; write nothing.")
     ] = False,

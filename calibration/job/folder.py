@@ -52,6 +52,10 @@ class StagedFolder:
         stages = self.manifest.get("stages", {}) | {stage: list(files)}
         self.folder.save(stages=stages, **facts)
 
+    def done(self, **facts: Any) -> None:
+        """Note that every stage is done, and what else there is to say."""
+        self.folder.finish(**facts)
+
     def note(self, sentence: str) -> None:
         """Put a sentence into the manifest, once."""
         self.folder.save(notes=[*dict.fromkeys([*self.manifest.get("notes", []), sentence])])

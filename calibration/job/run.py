@@ -63,7 +63,7 @@ def run_job(
     with opened(job, root, overwrite=overwrite) as folder:
         if not folder.complete:
             _compute(job, folder, progress)
-            folder.folder.finish()
+            folder.done()
     return Calibrated(root, read_manifest(root))
 
 

@@ -19,7 +19,7 @@ from calibration.judgement.frames import parts_by, rows_of
 from cohort.analysis.look import COLORS, INK, STYLE
 from cohort.results.published import MARKERS, SITES
 
-BLUE, VERMILION, GREEN, PINK = COLORS[:4]
+BLUE, VERMILION = COLORS[:2]
 QUIET = "#9AA3AD"
 FAITH = {"data": BLUE, "partly": COLORS[5], "prior": QUIET}
 """Colours of how far the data know a parameter."""

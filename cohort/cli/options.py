@@ -76,7 +76,7 @@ ShardOption = Annotated[
     typer.Option("--shard", metavar="I/N", help="Compute only share I of N.", show_default=False),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Start anew, whatever run the folder holds.")
+    bool, typer.Option("--overwrite", help="Start anew, whatever the folder holds.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable summary on stdout.")]

@@ -116,7 +116,7 @@ def finished(tmp_path: Path) -> Path:
         made = write_set(out / "parameters.toml", values, {"title": "x"})
         (out / "draws.parquet").write_bytes(b"draws")
         scores = [{"split": "calibration", "quantity": "LS", "rows": 1, "rmse": 0.5, "bias": 0.5}]
-        folder.folder.finish(fit={"loss": 1.5, "hash": made.hash}, scores=scores)
+        folder.done(fit={"loss": 1.5, "hash": made.hash}, scores=scores)
     return out
 
 

@@ -28,13 +28,6 @@ ANSWERS: dict[Estimand, tuple[Missing, ...]] = {
 }
 """Ways to handle missing values that estimate each estimand; the first is its usual one."""
 
-WORDS: dict[Estimand, str] = {
-    "treatment_policy": "treatment policy: assigned treatment, whatever happened afterwards",
-    "hypothetical": "hypothetical: had everybody stayed on treatment",
-    "while_on_treatment": "while on treatment: the last value before treatment was left",
-    "composite": "composite: whoever left treatment did not respond",
-}
-
 
 def estimand_of(missing: Missing) -> Estimand:
     """Return the estimand that a way of handling missing values estimates."""

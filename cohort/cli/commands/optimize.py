@@ -45,9 +45,7 @@ def command(
     accuracy: o.AccuracyOption = None,
     device: o.DeviceOption = o.Device.auto,
     workers: o.Workers = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start anew, whatever the folder holds.")
-    ] = False,
+    overwrite: o.Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, count the candidates; write nothing.")
     ] = False,
