@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cohort.analysis.report import write_report as report
     from cohort.api.analysis import TrialAnalysis, analyse
     from cohort.api.comparison import Comparison, compare
+    from cohort.api.export import Export, export
     from cohort.api.optimization import Optimum, optimize
     from cohort.api.populations import population
     from cohort.api.power import PowerResults, power
@@ -31,6 +32,7 @@ __all__ = [
     "BadInput",
     "CohortError",
     "Comparison",
+    "Export",
     "MachineFailure",
     "Optimum",
     "PowerResults",
@@ -41,6 +43,7 @@ __all__ = [
     "TrialAnalysis",
     "analyse",
     "compare",
+    "export",
     "load_study",
     "open_results",
     "optimize",
@@ -56,6 +59,7 @@ _PLACES = {
     "BadInput": "cohort.errors",
     "CohortError": "cohort.errors",
     "Comparison": "cohort.api.comparison",
+    "Export": "cohort.api.export",
     "MachineFailure": "cohort.errors",
     "Optimum": "cohort.api.optimization",
     "PowerResults": "cohort.api.power",
@@ -66,6 +70,7 @@ _PLACES = {
     "TrialAnalysis": "cohort.api.analysis",
     "analyse": "cohort.api.analysis",
     "compare": "cohort.api.comparison",
+    "export": "cohort.api.export",
     "load_study": "cohort.api.studies",
     "open_results": "cohort.results.reader",
     "optimize": "cohort.api.optimization",

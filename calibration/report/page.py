@@ -33,7 +33,7 @@ _TABLES = ("starts", "trace", "identifiability")
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` and `figures/*.png` of a job's results folder.
+    """Write `report.html`, `figures/*.png` and `*.svg` of a job's results folder.
 
     Args:
         folder: results folder with `predictions.parquet`.
@@ -133,7 +133,7 @@ def _trial_pictures(predictions: pd.DataFrame, layout: Layout) -> Iterator[Pictu
 
 
 def _picture(figure: Figure, layout: Layout, name: str, title: str, alt: str) -> Picture:
-    return picture(figure, layout["figures"] / f"{name}.png", title, alt, dpi=_DPI)
+    return picture(figure, layout["figures"], name, title, alt, dpi=_DPI)
 
 
 def _errors(errors: pd.DataFrame) -> list[dict]:

@@ -25,8 +25,15 @@ CHARACTERISTICS = (
     ("p1np", "P1NP", "ng/mL", 1),
     ("bsap", "BSAP", "µg/L", 1),
     ("estradiol", "Estradiol", "pg/mL", 1),
+    ("testosterone", "Testosterone", "ng/dL", 0),
     ("igf1", "IGF-1", "ng/mL", 0),
     ("pth", "PTH", "pg/mL", 1),
+)
+
+SHARES = (
+    ("sex", "Women", "female"),
+    ("sex", "Men", "male"),
+    ("vertebral_fractures", "Vertebral fracture, one or more", 1),
 )
 
 
@@ -47,19 +54,26 @@ class Characteristic:
     arms: dict[str, tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class Share:
+    """A row of a baseline table that counts persons.
+
+    Attributes:
+        label: words for who is counted.
+        arms: arm -> (persons counted, their share of the arm in percent).
+    """
+
+    label: str
+    arms: dict[str, tuple[int, float]]
+
+
 def baseline_table(folder: Path) -> tuple[dict[str, int], list[Characteristic]]:
     """Return persons by arm and the baseline table; columns that nobody has are left out.
 
     Under draws of the parameters statistics are over persons and draws together.
     """
     file = pq.ParquetFile(folder / "patients.parquet")
-    draws = 1
-    if DRAW in file.schema_arrow.names:
-        draws = 1 + max(file.read(columns=[DRAW])[DRAW].to_pylist())
-    arm = file.read(columns=["arm"])["arm"].cast(pa.string()).dictionary_encode()
-    chunks = arm.unify_dictionaries().chunks
-    codes = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
-    masks = {name: codes == i for i, name in enumerate(chunks[0].dictionary.to_pylist())}
+    masks, draws = _masks(file)
     rows = []
     for column, label, unit, digits in CHARACTERISTICS:
         if column not in file.schema_arrow.names:
@@ -75,3 +89,41 @@ def baseline_table(folder: Path) -> tuple[dict[str, int], list[Characteristic]]:
         if arms:
             rows.append(Characteristic(label, unit, digits, arms))
     return {name: int(mask.sum()) // draws for name, mask in masks.items()}, rows
+
+
+def baseline_shares(folder: Path) -> list[Share]:
+    """Return how many persons are women and men, and how many have had a vertebral fracture.
+
+    Under draws of the parameters each person is counted once.
+    """
+    file = pq.ParquetFile(folder / "patients.parquet")
+    masks, draws = _masks(file)
+    rows = []
+    for column, label, value in SHARES:
+        if column not in file.schema_arrow.names:
+            continue
+        found = file.read(columns=[column])[column]
+        counted = (
+            found.cast(pa.string()).to_numpy() == value
+            if isinstance(value, str)
+            else found.to_numpy() >= value
+        )
+        arms = {
+            name: (int(counted[mask].sum()) // draws, 100.0 * float(counted[mask].mean()))
+            for name, mask in masks.items()
+        }
+        if any(n for n, _ in arms.values()):
+            rows.append(Share(label, arms))
+    return rows
+
+
+def _masks(file: pq.ParquetFile) -> tuple[dict[str, np.ndarray], int]:
+    """Return the rows of each arm, and how many draws of the parameters there are."""
+    draws = 1
+    if DRAW in file.schema_arrow.names:
+        draws = 1 + max(file.read(columns=[DRAW])[DRAW].to_pylist())
+    arm = file.read(columns=["arm"])["arm"].cast(pa.string()).dictionary_encode()
+    chunks = arm.unify_dictionaries().chunks
+    codes = np.concatenate([np.asarray(chunk.indices) for chunk in chunks])
+    names = chunks[0].dictionary.to_pylist()
+    return {name: codes == i for i, name in enumerate(names)}, draws

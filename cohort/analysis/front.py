@@ -120,6 +120,7 @@ def _number(axes: Axes, number: int, point: tuple[float, float]) -> None:
         fontsize=10,
         color=INK,
         zorder=5,
+        bbox={"boxstyle": "round,pad=0.05", "fc": "white", "ec": "none", "alpha": 0.85},
     )
 
 

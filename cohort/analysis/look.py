@@ -5,6 +5,7 @@ Drawn without pyplot, so that making a report leaves no global state and needs n
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cohort.results.writer import machine_errors
+from cohort.results.writer import atomic_write
 
 # Okabe & Ito's palette, its yellow left out (too pale on white); grey is kept for controls.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A4FBF", "#8C6D31")
@@ -53,10 +54,21 @@ def month_ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
     return np.linspace(first, last, at_most)
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as `name.png` and `name.svg`; the same figure gives the same bytes."""
-    with machine_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context(STYLE):
-            figure.savefig(folder / f"{name}.png", dpi=DPI, facecolor="white")
-            figure.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
+def save(figure: Figure, folder: Path, name: str, dpi: int = DPI) -> bytes:
+    """Write a figure as `name.png` and `name.svg`; the same figure gives the same bytes.
+
+    Returns:
+        The PNG.
+    """
+    png, svg = io.BytesIO(), io.BytesIO()
+    with mpl.rc_context(STYLE):
+        # Packing harder takes a fifth of the time and saves a tenth of the bytes.
+        packed = {"compress_level": 3}
+        figure.savefig(png, format="png", dpi=dpi, facecolor="white", pil_kwargs=packed)
+        # What is laid out stays: the second file repeats no search for room.
+        figure.set_layout_engine("none")
+        figure.savefig(svg, format="svg", facecolor="white", metadata={"Date": None})
+    for kind, file in (("png", png), ("svg", svg)):
+        data = file.getvalue()
+        atomic_write(folder / f"{name}.{kind}", lambda out, data=data: out.write(data))
+    return png.getvalue()

@@ -14,8 +14,8 @@ from typing import IO, Any
 import jinja2
 import numpy as np
 
-from cohort.analysis import facts, figures
-from cohort.analysis.baseline import baseline_table
+from cohort.analysis import facts, figures, titles
+from cohort.analysis.baseline import baseline_shares, baseline_table
 from cohort.analysis.compare import (
     ArmFacts,
     Prediction,
@@ -23,42 +23,22 @@ from cohort.analysis.compare import (
     errors_by_quantity,
     in_reading_order,
 )
-from cohort.analysis.pictures import Picture, picture
+from cohort.analysis.flow import Flow, read_flow
+from cohort.analysis.flow_figure import flow_figure, rule_in_words
+from cohort.analysis.pictures import Picture, inline, picture
 from cohort.analysis.replicas import compare_folder
+from cohort.analysis.sections import Run, sections
 from cohort.analysis.series import Series, read_persons, read_series
 from cohort.errors import BadInput
 from cohort.results.layout import Layout
-from cohort.results.outcomes import BY_NAME
 from cohort.results.published import PublishedRow, published_of
 from cohort.results.reader import read_manifest
+from cohort.results.schema import has_draws
 from cohort.results.writer import atomic_write
 
 PERSONS = 24
 """Individual trajectories drawn in each arm."""
 
-_OUTCOMES = {
-    "bmd_lumbar_spine_change": "Lumbar spine BMD",
-    "bmd_total_hip_change": "Total hip BMD",
-    "bmd_femoral_neck_change": "Femoral neck BMD",
-    "ctx_change": "CTX, bone resorption",
-    "p1np_change": "P1NP, bone formation",
-    "bsap_change": "BSAP, bone formation",
-}
-_LEVELS = {
-    "estradiol": "Estradiol",
-    "testosterone": "Testosterone",
-    "testosterone_free": "Free testosterone",
-    "lh": "LH",
-    "shbg": "SHBG",
-    "progesterone": "Progesterone",
-    "igf1": "IGF-1",
-    "pth": "PTH",
-    "calcium": "Calcium",
-    "tnf_alpha": "TNF-alpha",
-    "il_6": "Interleukin 6",
-    "lean_mass": "Lean mass",
-}
-_TITLES = _OUTCOMES | _LEVELS
 _MOVED = 0.1
 """Relative change of an arm's mean from which a hormone's level is drawn."""
 
@@ -66,7 +46,7 @@ _INDIVIDUAL = ("bmd_lumbar_spine_change", "ctx_change")
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` and `figures/*.png` of a results folder.
+    """Write `report.html`, `figures/*.png` and `figures/*.svg` of a results folder.
 
     Args:
         folder: results folder of a complete run.
@@ -83,10 +63,12 @@ def write_report(folder: Path) -> Path:
             f"{folder} holds no complete run yet; finish it with `cohort resume {folder}`."
         )
     study = manifest["study"]
-    arms = arms_of(study)
+    run = _run(folder, manifest)
+    arms = run.arms
     predictions = in_reading_order(compare_folder(folder))
-    pictures, individuals = draw(folder, study["name"], arms)
+    pictures, individuals = draw(run)
     persons, baseline = baseline_table(folder)
+    flow = read_flow(folder, manifest)
     page = (
         _environment()
         .get_template("report.html.j2")
@@ -95,16 +77,21 @@ def write_report(folder: Path) -> Path:
             draws=manifest.get("draws"),
             study=study,
             arms=[(a, facts.regimens(_declared(study, a.name), study)) for a in arms.values()],
-            labels=_labels(arms),
+            labels=run.labels,
+            flow=flow,
+            flow_pictures=_flow_pictures(run, flow),
+            rules=rule_in_words,
             warnings=manifest.get("evidence") or (),
             predictions=predictions,
             errors=errors_by_quantity(p for p in predictions if p.kind == "scored"),
             pictures=pictures,
             individuals=individuals,
+            sections=sections(run),
             ranges=len(arms) <= figures.MOST_RANGES,
             drawn=PERSONS,
             persons=persons,
             baseline=baseline,
+            shares=baseline_shares(folder),
             counts=manifest.get("counts") or {},
             facts=facts.run_facts(manifest),
             style=files("cohort.analysis").joinpath("templates", "report.css").read_text("utf-8"),
@@ -119,51 +106,71 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def draw(
-    folder: Path, study: str, arms: Mapping[str, ArmFacts]
-) -> tuple[list[Picture], list[Picture]]:
-    """Draw every figure: the outcomes, then the individual trajectories."""
-    colors = figures.arm_colors({a.name: a.role for a in arms.values()})
-    labels = _labels(arms)
-    rows = [r for r in published_of(study) if _drawable(r, arms)]
+def _run(folder: Path, manifest: Mapping[str, Any]) -> Run:
+    """Return what the sections need of a run."""
+    study = manifest["study"]
+    arms = arms_of(study)
+    rows = published_of(study["name"])
+    return Run(
+        folder=folder,
+        study=study,
+        paired=manifest["design"] == "paired",
+        drawn=has_draws(manifest),
+        arms=arms,
+        colors=figures.arm_colors({a.name: a.role for a in arms.values()}),
+        labels=_labels(arms),
+        published=[row for row in rows if _drawable(row, arms)],
+        everything=rows,
+    )
+
+
+def _flow_pictures(run: Run, flow: Flow) -> list[tuple[str, str]]:
+    """Draw the flow for wide and for narrow pages: class of the page's part, and the SVG."""
+    found = []
+    for name, kind, across in (("flow", "wide", 4), ("flow_narrow", "phone", 1)):
+        figure = flow_figure(flow, run.colors, run.labels, across)
+        words = "Flow of participants: " + "; ".join(
+            f"{run.labels[a.arm]} {a.allocated} allocated, {a.analysed} analysed" for a in flow.arms
+        )
+        found.append((kind, inline(picture(figure, run.figures, name, "Flow", words))))
+    return found
+
+
+def draw(run: Run) -> tuple[list[Picture], list[Picture]]:
+    """Draw the outcomes over time, and the individual trajectories."""
     pictures = []
-    for column, lines in read_series(folder).items():
-        if column in _OUTCOMES or (column in _LEVELS and _moves(lines)):
-            pictures.append(_outcome_picture(folder, column, lines, rows, colors, labels))
-    pictures.sort(key=lambda p: list(_TITLES.values()).index(p.title))
+    for column, lines in read_series(run.folder).items():
+        if column in titles.CHANGES or (column in titles.LEVELS and _moves(lines)):
+            pictures.append(_outcome_picture(run, column, lines))
+    pictures.sort(key=lambda p: list(titles.TITLES.values()).index(p.title))
     individuals = []
-    available = [c for c in _INDIVIDUAL if any(p.title == _OUTCOMES[c] for p in pictures)]
-    persons = read_persons(folder, tuple(arms), available, PERSONS)
+    available = [c for c in _INDIVIDUAL if any(p.title == titles.CHANGES[c] for p in pictures)]
+    persons = read_persons(run.folder, tuple(run.arms), available, PERSONS)
     for column in available:
         shown = {arm: values[column] for arm, values in persons.items()}
-        title = f"{_OUTCOMES[column]}, {PERSONS} persons"
-        figure = figures.persons_figure(title, _axis(column), shown, colors, labels)
+        title = f"{titles.CHANGES[column]}, {PERSONS} persons"
+        axis = titles.axis(column)
+        figure = figures.persons_figure(title, axis, shown, run.colors, run.labels)
         words = f"{title}: percent change from baseline, one panel for each arm"
-        individuals.append(picture(figure, _figure_file(folder, f"persons_{column}"), title, words))
+        individuals.append(picture(figure, run.figures, f"persons_{column}", title, words))
     return pictures, individuals
 
 
-def _outcome_picture(
-    folder: Path,
-    column: str,
-    lines: Sequence[Series],
-    rows: Sequence[PublishedRow],
-    colors: Mapping[str, str],
-    labels: Mapping[str, str],
-) -> Picture:
+def _outcome_picture(run: Run, column: str, lines: Sequence[Series]) -> Picture:
     """Draw one outcome and describe it for who does not see it."""
-    title = _TITLES[column]
-    points = [row for row in rows if row.column == column]
-    figure = figures.outcome_figure(title, _axis(column), lines, points, colors, labels)
-    change = column in _OUTCOMES
+    title = titles.TITLES[column]
+    points = [row for row in run.published if row.column == column]
+    figure = figures.outcome_figure(
+        title, titles.axis(column), lines, points, run.colors, run.labels
+    )
     ends = "; ".join(
-        f"{labels[s.arm]} {_in_words(s.mean[-1], column)} at month {s.months[-1]:g}"
+        f"{run.labels[s.arm]} {titles.in_words(s.mean[-1], column)} at month {s.months[-1]:g}"
         for s in lines
         if math.isfinite(s.mean[-1])
     )
-    drawn = "mean percent change from baseline" if change else "mean level"
+    drawn = "mean percent change from baseline" if column in titles.CHANGES else "mean level"
     words = f"{title}, {drawn}. {ends}. {len(points)} published points."
-    return picture(figure, _figure_file(folder, column), title, words)
+    return picture(figure, run.figures, column, title, words)
 
 
 def _drawable(row: PublishedRow, arms: Mapping[str, ArmFacts]) -> bool:
@@ -174,24 +181,6 @@ def _moves(lines: Sequence[Series]) -> bool:
     """Whether some arm's mean leaves where it starts."""
     starts = [(line.mean, line.mean[0]) for line in lines if line.mean[0]]
     return any(np.nanmax(np.abs(mean / start - 1.0)) > _MOVED for mean, start in starts)
-
-
-def _in_words(value: float, column: str) -> str:
-    unit = BY_NAME[column].unit
-    if column in _OUTCOMES:
-        return f"{value:+.1f} {unit}"
-    return f"{value:.3g}" if unit == "1" else f"{value:.3g} {unit}"
-
-
-def _axis(column: str) -> str:
-    unit = BY_NAME[column].unit
-    if column in _OUTCOMES:
-        return f"Change from baseline ({unit})"
-    return f"{_LEVELS[column]} ({'relative' if unit == '1' else unit})"
-
-
-def _figure_file(folder: Path, name: str) -> Path:
-    return Layout(folder).root / "figures" / f"{name}.png"
 
 
 def _labels(arms: Mapping[str, ArmFacts]) -> dict[str, str]:

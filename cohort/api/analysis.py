@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cohort.errors import BadInput, did_you_mean
-from cohort.results.outcomes import BY_NAME, CHANGE, SITES
+from cohort.results.outcomes import BY_NAME
 from cohort.results.reader import Results, open_results
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ class TrialAnalysis:
         month: of the endpoint.
         table: a row an analysis and comparison.
         path: where `analysis.parquet` lies, or None.
+        looks: a row an interim look and comparison, or None.
     """
 
     outcome: str
     month: float
     table: pa.Table
     path: Path | None
+    looks: pa.Table | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the table as a data frame."""
@@ -53,6 +56,9 @@ def analyse(
     alpha: float = 0.05,
     multiplicity: str = "holm",
     imputations: int = 20,
+    looks: Sequence[float] = (),
+    boundary: str = "obrien_fleming_spending",
+    futility: str = "none",
     seed: int = 0,
     out: str | Path | None = None,
 ) -> TrialAnalysis:
@@ -72,8 +78,12 @@ def analyse(
         alpha: two-sided type I error; intervals have confidence 1 - alpha.
         multiplicity: `none`, `bonferroni`, `holm` or `hierarchical`.
         imputations: of multiple imputation.
+        looks: interim looks: the share of participants in each, in rising order, the last one 1.
+        boundary: shape of their boundary, as in a power file.
+        futility: rule by which they stop for futility, as in a power file; it does not bind.
         seed: of imputations and, in a paired run, of who goes into which arm.
-        out: folder for `analysis.parquet`; nothing is written by default.
+        out: folder for `analysis.parquet`, `looks.parquet` and `figures`; nothing is written by
+            default.
 
     Raises:
         BadInput: the folder does not hold what is asked for.
@@ -82,6 +92,8 @@ def analyse(
     >>> found = cohort.analyse("results/freedom-0", month=36)  # doctest: +SKIP
     >>> found.frame()[["analysis", "estimate", "ci_low", "ci_high"]]  # doctest: +SKIP
     """
+    from cohort.analysis.analysis_figure import write_analysis_figures
+    from cohort.analysis.precision import least_significant
     from cohort.planning.analyses import Request, analyses, event_analyses
     from cohort.planning.checks import EVENTS
     from cohort.planning.observed import problems_of, read_trial
@@ -95,6 +107,7 @@ def analyse(
         *problems_of(results, outcome, month, adjusted_for),
         *_of_arms(results, named),
         *_of_options(results, cuts, alpha, multiplicity, non_inferiority),
+        *_of_looks(looks, boundary, futility),
     ]
     if problems:
         raise BadInput(problems)
@@ -107,13 +120,33 @@ def analyse(
         alpha=alpha,
         procedure=multiplicity,  # pyright: ignore[reportArgumentType] - checked above
         imputations=imputations,
-        threshold=_least_significant(results, outcome) if threshold is None else threshold,
+        threshold=least_significant(results.manifest["study"], outcome)
+        if threshold is None
+        else threshold,
         subgroups=cuts,
         unit=_unit(outcome),
     )
     table = event_analyses(observed, request) if counts else analyses(observed, request)
-    path = None if out is None else _written(results, table, request, outcome, Path(out))
-    return TrialAnalysis(outcome, float(observed.trial.months[-1]), table, path)
+    seen = _at_looks(observed, request, looks, boundary, futility) if looks else None
+    path = None if out is None else _written(results, table, seen, request, outcome, Path(out))
+    end = float(observed.trial.months[-1])
+    if path is not None:
+        write_analysis_figures(table.to_pylist(), outcome, end, path.with_name("figures"))
+    return TrialAnalysis(outcome, end, table, path, seen)
+
+
+def _at_looks(
+    observed: Any, request: Request, shares: Sequence[float], boundary: str, futility: str
+) -> pa.Table:
+    from cohort.analysis.statistics.futility import Futility, planned_looks
+    from cohort.analysis.statistics.methods import Method
+    from cohort.planning.analyses import PRIMARY
+    from cohort.planning.interim_looks import look_table
+
+    rule = Futility(futility)  # pyright: ignore[reportArgumentType] - checked before
+    looks = planned_looks(shares, request.alpha, boundary, rule)  # pyright: ignore[reportArgumentType] - the same
+    method = Method("log_rank") if observed.counts_events else Method(*PRIMARY)
+    return look_table(observed, request, looks, method)
 
 
 def _hypothesis(margin: float | None, higher_is_better: bool) -> Any:
@@ -184,30 +217,40 @@ def _of_options(
     return problems
 
 
-def _least_significant(results: Results, outcome: str) -> float | None:
-    """Return the least significant change of a change of BMD, by the study's precision error."""
-    from cohort.analysis.statistics.responders import least_significant_change
+def _of_looks(looks: Sequence[float], boundary: str, futility: str) -> list[str]:
+    from typing import get_args
 
-    site = outcome.removeprefix("bmd_").removesuffix(CHANGE)
-    if not outcome.endswith(CHANGE) or site not in SITES.values():
-        return None
-    given = results.manifest["study"].get("measurement", {}).get("dxa_cv", {}).get(site)
-    return least_significant_change(_bundled_cv(site) if given is None else given)
+    from cohort.analysis.statistics.futility import Rule
+    from cohort.analysis.statistics.interim import Boundary
+
+    problems = []
+    rising = all(a < b for a, b in itertools.pairwise((0.0, *looks)))
+    if looks and not (rising and looks[-1] == 1):
+        shown = ", ".join(f"{share:g}" for share in looks)
+        problems.append(
+            f"--looks is {shown}; allowed are shares above 0 in rising order, the last one 1."
+        )
+    for option, given, allowed in (
+        ("--boundary", boundary, get_args(Boundary)),
+        ("--futility", futility, get_args(Rule)),
+    ):
+        if given not in allowed:
+            near = did_you_mean(given, allowed)
+            problems.append(f"{option} is {given!r}; allowed is {', '.join(allowed)}.{near}")
+    if futility != "none" and not looks:
+        problems.append(f"--futility is {futility}; it needs interim looks, such as --looks 0.5,1.")
+    return problems
 
 
-def _bundled_cv(site: str) -> float:
-    import csv
-
-    from cohort.resources import data_root
-
-    path = data_root() / "reference" / "measurement.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = {row["quantity"]: row for row in csv.DictReader(file)}
-    return float(rows[site]["cv_percent"]) / 100.0
-
-
-def _written(results: Results, table: pa.Table, request: Request, outcome: str, out: Path) -> Path:
-    from cohort.planning.tables import ANALYSIS, schema
+def _written(
+    results: Results,
+    table: pa.Table,
+    looks: pa.Table | None,
+    request: Request,
+    outcome: str,
+    out: Path,
+) -> Path:
+    from cohort.planning.tables import ANALYSIS, LOOKS, schema
     from cohort.results.schema import MANIFEST_KEY, canonical_json, describe
     from cohort.results.writer import write_json, write_tables
 
@@ -218,9 +261,13 @@ def _written(results: Results, table: pa.Table, request: Request, outcome: str, 
         "multiplicity": request.procedure,
     }
     path = out / "analysis.parquet"
-    own = schema(ANALYSIS, {MANIFEST_KEY: canonical_json(told).encode()})
-    write_tables(path, own, [table])
-    write_json(out / "schema.json", describe({"analysis": own}))
+    carried = {MANIFEST_KEY: canonical_json(told).encode()}
+    schemas = {"analysis": schema(ANALYSIS, carried)}
+    write_tables(path, schemas["analysis"], [table])
+    if looks is not None:
+        schemas["looks"] = schema(LOOKS, carried)
+        write_tables(out / "looks.parquet", schemas["looks"], [looks])
+    write_json(out / "schema.json", describe(schemas))
     write_json(
         out / "manifest.json", {"kind": "analysis", "name": results.manifest["name"], **told}
     )

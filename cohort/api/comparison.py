@@ -74,7 +74,8 @@ def compare(
 
     Args:
         studies: bundled trials; all that have a comparable row by default.
-        out: folder for `compare.parquet` and `fractures.parquet`; nothing is written by default.
+        out: folder for `compare.parquet`, `fractures.parquet` and `figures`; nothing is written by
+            default.
         seed: root of every random draw; each study's own by default.
         patients: persons per arm.
         config: overrides `key=value` for every study, such as `parameters.override.bE=1.2`.
@@ -91,6 +92,7 @@ def compare(
     >>> table = cohort.compare(["freedom", "frame"]).frame()  # doctest: +SKIP
     >>> table[table.kind == "scored"].groupby("trial").difference.mean()  # doctest: +SKIP
     """
+    from cohort.analysis.agreement import write_agreement
     from cohort.analysis.fracture_table import write_fractures
     from cohort.analysis.replicas import (
         compare_folder,
@@ -132,6 +134,7 @@ def compare(
         write_comparison([*predictions, *hormones], participants, table)
         if fractures:
             write_fractures(fractures, table.with_name("fractures.parquet"))
+        write_agreement(predictions, fractures, table.with_name("figures"))
     return Comparison(
         tuple(predictions),
         tuple(hormones),

@@ -27,6 +27,7 @@ _COMMANDS = (
     "sensitivity",
     "optimize",
     "analyse",
+    "export",
     "power",
     "doctor",
 )

@@ -20,6 +20,7 @@ KNOWN = (
     "incidence.parquet",
     "yearly.parquet",
     "figures",
+    "export",
     ".parts",
 )
 """Everything that a run may have written, hence all that `--overwrite` may remove."""

@@ -51,6 +51,9 @@ class PublishedRow:
             whatever it is), or NaN.
         high: upper end, or NaN.
         standard_error: of `value`, or NaN.
+        spread: how far persons lie apart, as limits of the middle of them: of two thirds (mean
+            -+ standard deviation, `sd`) or of half (quartiles, `iqr`); NaN where none is given.
+        spread_kind: `sd`, `iqr`, or an empty string.
     """
 
     trial: str
@@ -71,6 +74,8 @@ class PublishedRow:
     standard_error: float
     citation: str
     note: str
+    spread: tuple[float, float] = (math.nan, math.nan)
+    spread_kind: str = ""
 
     @property
     def quantity(self) -> str:
@@ -233,12 +238,14 @@ def _row(record: dict[str, str], trial: str, where: str, problems: list[str]) ->
         return found
 
     value = number("value")
-    low, high, error = _interval(
+    given = (
         value,
         text("spread_kind"),
         number("spread_value"),
         (number("ci_low"), number("ci_high")),
     )
+    low, high, error = _interval(*given)
+    spread, spread_kind = _spread(*given)
     return PublishedRow(
         trial=trial,
         row_id=text("row_id"),
@@ -258,7 +265,20 @@ def _row(record: dict[str, str], trial: str, where: str, problems: list[str]) ->
         standard_error=error,
         citation=text("citation"),
         note=text("note"),
+        spread=spread,
+        spread_kind=spread_kind,
     )
+
+
+def _spread(
+    value: float, kind: str, spread: float, limits: tuple[float, float]
+) -> tuple[tuple[float, float], str]:
+    """Limits of the middle of the persons, from a standard deviation or from quartiles."""
+    if kind == "sd" and math.isfinite(spread):
+        return (value - spread, value + spread), kind
+    if kind == "iqr" and math.isfinite(limits[0]) and math.isfinite(limits[1]):
+        return limits, kind
+    return (math.nan, math.nan), ""
 
 
 def _interval(

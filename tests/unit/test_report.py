@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from synthetic_results import OUTCOMES_CSV, STUDY, write_results
 
-from cohort.analysis import facts, figures
+from cohort.analysis import facts, figures, pictures
 from cohort.analysis.baseline import baseline_table
 from cohort.analysis.report import signed, write_report
 from cohort.analysis.series import Series, read_persons, read_series
@@ -25,6 +25,7 @@ from cohort.errors import BadInput
 from cohort.results import published as published_module
 from cohort.results.published import load_published
 
+SPINE = "bmd_lumbar_spine_change"
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
@@ -36,6 +37,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.images: list[dict[str, str | None]] = []
         self.addresses: list[str] = []
+        self.drawings = 0
         self.words = ""
         self.feed(text)
         self.close()
@@ -43,6 +45,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in VOID:
             self.open.append(tag)
+        self.drawings += tag == "svg"
         if tag == "img":
             self.images.append(dict(attrs))
         self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
@@ -107,8 +110,15 @@ def test_every_figure_is_inline_described_and_a_file(page: Page, results: Path) 
     names = {path.stem for path in (results / "figures").glob("*.png")}
     sites = ("lumbar_spine", "total_hip", "femoral_neck")
     changes = {f"bmd_{s}_change" for s in sites} | {"ctx_change", "p1np_change", "bsap_change"}
-    assert names == changes | {"persons_bmd_lumbar_spine_change", "persons_ctx_change"}
-    assert len(page.images) == len(names)
+    persons = {f"persons_{c}" for c in (SPINE, "ctx_change")}
+    checks = {f"check_{c}" for c in (SPINE, "bmd_total_hip_change", "ctx_change")}
+    effects = {"forest_sites", "forest_subgroups"}
+    waterfalls = {f"waterfall_{c}" for c in (SPINE, "bmd_total_hip_change")}
+    flow = {"flow", "flow_narrow"}
+    assert names == changes | persons | checks | effects | waterfalls | flow
+    assert names == {path.stem for path in (results / "figures").glob("*.svg")}
+    assert len(page.images) == len(names - flow)  # the flow is drawn in the page itself
+    assert page.drawings == 2
     assert all(len(image["alt"] or "") > 30 for image in page.images)
 
 
@@ -120,10 +130,23 @@ def test_table_shows_published_beside_predicted(page: Page) -> None:
     assert "\u221286.0" in page.words
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures blank, for tests of words."""
+
+    def blank(figure: Figure, folder: Path, name: str, dpi: int) -> bytes:
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.svg").write_text("<svg></svg>")
+        return b""
+
+    monkeypatch.setattr(pictures, "save", blank)
+
+
 def study_with(**changes: object) -> dict:
     return copy.deepcopy(STUDY) | changes
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_study_that_nobody_published_has_a_report(tmp_path: Path) -> None:
     folder = write_results(tmp_path / "own", study=study_with(name="own", citation="", doi=""))
     text = write_report(folder).read_text(encoding="utf-8")
@@ -131,6 +154,7 @@ def test_study_that_nobody_published_has_a_report(tmp_path: Path) -> None:
     assert "Time courses" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_extrapolated_therapies_are_said_to_be(tmp_path: Path) -> None:
     arms = copy.deepcopy(STUDY["arms"])
     arms[0]["treatments"] = [
@@ -153,6 +177,7 @@ def test_unfinished_run_is_refused(tmp_path: Path) -> None:
         write_report(folder)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_title_is_escaped(tmp_path: Path) -> None:
     folder = write_results(tmp_path / "own", study=study_with(name="own", title="<b>5 & 6</b>"))
     assert "<b>5 & 6</b>" not in write_report(folder).read_text(encoding="utf-8")
