@@ -39,7 +39,7 @@ class StagedFolder:
 
     @property
     def complete(self) -> bool:
-        """Whether every stage is done."""
+        """Whether every stage is done and what they wrote is there."""
         return self.folder.complete
 
     def finished(self, stage: str) -> bool:
@@ -54,7 +54,9 @@ class StagedFolder:
 
     def done(self, **facts: Any) -> None:
         """Note that every stage is done, and what else there is to say."""
-        self.folder.finish(**facts)
+        stages = self.manifest.get("stages", {})
+        written = {self.layout[name] for files in stages.values() for name in files}
+        self.folder.finish([str(path.relative_to(self.layout.root)) for path in written], **facts)
 
     def note(self, sentence: str) -> None:
         """Put a sentence into the manifest, once."""

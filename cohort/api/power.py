@@ -14,7 +14,7 @@ from cohort.api.studies import drawn_parameters, run_spec
 from cohort.errors import BadInput, TooManyFailed
 from cohort.execute.job_folder import held
 from cohort.execute.progress import Event, Finished, Progress, Writing, silent
-from cohort.planning.layout import KIND, KNOWN, Layout
+from cohort.planning.layout import KIND, KNOWN, RESULTS, Layout
 from cohort.planning.load import Prepared, load_power
 from cohort.results.reader import open_results, read_manifest, read_part
 
@@ -130,6 +130,7 @@ def _simulated_and_filled(
     simulated: Any,
 ) -> TooManyFailed | None:
     """Make the cohort, the trials, the tables and the figure; return what is to be told last."""
+    from cohort.analysis.statistics.futility import looks_told
     from cohort.planning.figure import write_figures
     from cohort.planning.run import fill_folder, identity, people_of
 
@@ -159,7 +160,9 @@ def _simulated_and_filled(
             "designs": len(prepared.designs),
             "replicates": prepared.job.replicates,
         }
-        folder.finish(counts=counts, seconds=seconds)
+        folder.finish(
+            RESULTS, counts=counts, seconds=seconds, looks=looks_told(prepared.plan.looks)
+        )
         # The merged table holds them now; kept until the manifest says so.
         shutil.rmtree(layout.pieces, ignore_errors=True)
     return too_many

@@ -54,6 +54,19 @@ def subgroups_of(words: Sequence[str]) -> dict[str, tuple[float, ...]]:
     return found
 
 
+def shares_of(words: str | None) -> tuple[float, ...]:
+    """Read `share,share`.
+
+    Raises:
+        BadInput: a share is not a number.
+    """
+    try:
+        return tuple(float(word) for word in words.split(",")) if words else ()
+    except ValueError:
+        problem = f"--looks is '{words}'; write rising shares, the last one 1, such as 0.5,1."
+        raise BadInput(problem) from None
+
+
 def print_analysis(found: TrialAnalysis) -> None:
     """Print every analysis, then the subgroups."""
     rows = found.table.to_pylist()
@@ -95,8 +108,31 @@ def print_analysis(found: TrialAnalysis) -> None:
             title="Subgroups, analysis of covariance",
             numbers=(2, 3, 4, 5),
         )
+    if found.looks is not None:
+        _print_looks(found.looks.to_pylist())
     if found.path is not None:
         print(f"every row: {found.path}")
+
+
+def _print_looks(rows: Sequence[Mapping[str, Any]]) -> None:
+    print_table(
+        ("comparison", "look", "n", "estimate", "z", "shown from", "futile below", "decision"),
+        [
+            (
+                row["comparison"],
+                f"{row['look']} ({100 * row['share']:g} %)",
+                _number(row["n"]),
+                _number(row["estimate"]),
+                _number(row["z"]),
+                _number(row["efficacy"]),
+                _number(row["futility"]),
+                row["decision"],
+            )
+            for row in rows
+        ],
+        title="Interim looks, the primary analysis of those who came first",
+        numbers=(2, 3, 4, 5, 6),
+    )
 
 
 def _analysis(row: Mapping[str, Any]) -> str:

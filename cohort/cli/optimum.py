@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,25 +32,16 @@ def search_and_tell(
         TooManyFailed: everything is written and told, but too many persons could not be computed.
     """
     from cohort.api.optimization import optimize
-    from cohort.cli.progress import progress_bar
-    from cohort.errors import TooManyFailed
+    from cohort.cli.jobs import run_and_tell
 
-    too_many = None
-    with progress_bar(prepared.search.name, quiet=quiet or as_json) as progress:
-        try:
-            optimize(
-                prepared,
-                out=folder,
-                device=device,
-                workers=workers,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except TooManyFailed as error:
-            too_many = error
-    tell(folder, quiet=quiet, as_json=as_json)
-    if too_many is not None:
-        raise too_many
+    run_and_tell(
+        prepared.search.name,
+        partial(
+            optimize, prepared, out=folder, device=device, workers=workers, overwrite=overwrite
+        ),
+        lambda: tell(folder, quiet=quiet, as_json=as_json),
+        silent=quiet or as_json,
+    )
 
 
 def finish(folder: Path, *, device: str, workers: int | None, quiet: bool, as_json: bool) -> None:

@@ -17,6 +17,7 @@ _VARYING = {
     "month": "month",
     "visits": "visits",
     "dropout": "dropout/year",
+    "dropout_by_arm": "dropout/year",
     "effect": "effect x",
     "participants": "participants",
 }
@@ -24,6 +25,8 @@ _VARYING = {
 
 def show_designs(prepared: Prepared, folder: Path, as_json: bool) -> None:
     """Tell what a job would simulate; it has been checked whole by now."""
+    from cohort.analysis.statistics.futility import looks_told
+
     job, study = prepared.job, prepared.study
     with_effect = [design for design in prepared.designs if not design.null]
     told = {
@@ -38,6 +41,7 @@ def show_designs(prepared: Prepared, folder: Path, as_json: bool) -> None:
         "designs": len(with_effect),
         "designs_without_effect": len(prepared.designs) - len(with_effect),
         "replicates": job.replicates,
+        "looks": looks_told(prepared.plan.looks),
     }
     if as_json:
         print_json(told)
@@ -49,6 +53,15 @@ def show_designs(prepared: Prepared, folder: Path, as_json: bool) -> None:
         f"{', with an effect and without' if told['designs_without_effect'] else ''}: "
         f"{job.endpoint.outcome}, {'; '.join(prepared.plan.labels)}."
     )
+    print_looks(told["looks"])
+
+
+def tell_power(folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """Tell what a complete power job found."""
+    if as_json:
+        print_json(power_json(folder))
+    elif not quiet:
+        print_power(folder)
 
 
 def print_power(folder: Path) -> None:
@@ -84,17 +97,22 @@ def print_power(folder: Path) -> None:
         title="Sample size, all arms together (95 % interval from Monte Carlo error)",
         numbers=(len(keys),),
     )
+    print_looks(manifest["looks"])
     print(f"every row: {folder / 'power.parquet'}; figure: {folder / 'figures' / 'power.png'}")
 
 
 def _varying(rows: Sequence[Mapping[str, Any]], *always: str) -> list[str]:
-    return [k for k in _VARYING if k in always or len({row[k] for row in rows if k in row}) > 1]
+    found = [k for k in _VARYING if k in always or len({row[k] for row in rows if k in row}) > 1]
+    alike = all(len(set(row["dropout_by_arm"].split(":"))) == 1 for row in rows)
+    return [k for k in found if k != ("dropout_by_arm" if alike else "dropout")]
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return further columns, of those that hold a number somewhere."""
     every: dict[str, Any] = {
         "type I error %": lambda row: _with_error(row, "type_1_error"),
+        "stopped as futile %": lambda row: _percent(row["stopped_for_futility"]),
+        "participants used": lambda row: _participants_used(row),
         "closed form %": lambda row: _percent(row["closed_form"]),
         "coverage %": lambda row: _percent(row["coverage"]),
         "5-95 % of draws": lambda row: (
@@ -104,12 +122,40 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "" if row["true_effect"] is None else f"{row['true_effect']:.3g}"
         ),
     }
-    source = ("type_1_error", "closed_form", "coverage", "power_low", "true_effect")
+    source = ("type_1_error", "stopped_for_futility", "mean_participants", "closed_form")
+    source += ("coverage", "power_low", "true_effect")
+    fixed = all(row["mean_participants"] in (None, row["participants"]) for row in rows)
     return {
         title: cell
         for (title, cell), key in zip(every.items(), source, strict=True)
-        if any(row[key] is not None for row in rows)
+        if any(row[key] is not None for row in rows) and not (key == "mean_participants" and fixed)
     }
+
+
+def _participants_used(row: Mapping[str, Any]) -> str:
+    """Return how many a trial takes on average, where it may stop early."""
+    used = row["mean_participants"]
+    return "" if used is None else f"{used:.0f}"
+
+
+def print_looks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the boundaries of interim looks; nothing where there are none."""
+    if not rows:
+        return
+    print_table(
+        ("look", "share of participants", "shown from Z", "futile below Z"),
+        [
+            (
+                str(number),
+                f"{row['share']:.3g}",
+                f"{row['efficacy']:.3f}",
+                "" if row["futility"] is None else f"{row['futility']:.3f}",
+            )
+            for number, row in enumerate(rows, start=1)
+        ],
+        title="Interim looks",
+        numbers=(0, 1, 2, 3),
+    )
 
 
 def _percent(value: float | None) -> str:

@@ -36,17 +36,24 @@ class JobFolder:
 
     @property
     def complete(self) -> bool:
-        """Whether the job in it is done."""
-        return self.manifest.get("status") == DONE
+        """Whether the job in it is done, and all that it ended in is there."""
+        files = self.manifest.get("files", ())
+        done = self.manifest.get("status") == DONE
+        return done and all((self.root / name).exists() for name in files)
 
     def save(self, **facts: Any) -> None:
         """Write the manifest with these facts put in."""
         self.manifest |= facts
         write_json(self.root / MANIFEST, self.manifest)
 
-    def finish(self, **facts: Any) -> None:
-        """Note that the job is done, and what there is to say of it."""
-        self.save(**facts, status=DONE, finished=now())
+    def finish(self, files: Collection[str], **facts: Any) -> None:
+        """Note that the job is done.
+
+        Args:
+            files: files and folders that it ended in; where one is missing it is not done.
+            facts: what else there is to say of it.
+        """
+        self.save(**facts, files=sorted(files), status=DONE, finished=now())
 
 
 @contextlib.contextmanager

@@ -59,6 +59,11 @@ class Events:
         np.minimum.at(found, self.person[own], self.month[own])
         return found
 
+    def until(self, month: Reals) -> Events:
+        """Return the events up to a month of each person's own, `(N,)`."""
+        kept = self.month <= month[self.person]
+        return Events(self.person[kept], self.month[kept], self.kind[kept])
+
 
 class _State:
     """The clocks of all persons as they run."""

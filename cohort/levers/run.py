@@ -207,6 +207,7 @@ def _finish(job: Running, times: Times, evaluations: int, failed: int, start: fl
     seconds = {name: round(value, 3) for name, value in asdict(times).items()}
     seconds |= {"whole": round(time.perf_counter() - start, 3)}
     folder.finish(
+        [*(paths[name].name for name in schemas), "schema.json", "figures"],
         evaluations=evaluations,
         failed_evaluations=failed,
         persons=job.prepared.study.patients,

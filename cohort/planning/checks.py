@@ -13,6 +13,7 @@ from cohort.planning.plan import comparison_names
 from cohort.planning.schema import PowerJob
 from cohort.results.outcomes import BY_NAME, FRACTURE, FRACTURE_RISK, OUTCOMES, SITES
 from cohort.trial.problems import Problem
+from cohort.trial.randomisation import strata_problems
 from cohort.trial.schema import Study
 from cohort.trial.source import Key
 
@@ -98,6 +99,10 @@ def _known(place: Key, name: str, allowed: Sequence[str]) -> Iterator[Problem]:
 def _looks(job: PowerJob) -> Iterator[Problem]:
     looks = job.test.looks
     if not looks:
+        if job.test.futility.rule != "none":
+            yield Problem(
+                ("test", "looks"), "the list is empty; stopping for futility needs interim looks."
+            )
         return
     if not _rising((0.0, *looks)) or looks[-1] != 1:
         yield Problem(
@@ -129,16 +134,12 @@ def _grid(job: PowerJob) -> Iterator[Problem]:
                     f"found {effect}; of events, a share from 0 to 1 of the people is affected.",
                 )
 
+    if job.grid.dropout_by_arm and any(job.grid.dropout):
+        yield Problem(("grid", "dropout_by_arm"), "stands beside dropout; give one of them.")
+
 
 def _strata(job: PowerJob) -> Iterator[Problem]:
-    if job.randomisation.method == "simple" and job.randomisation.strata:
-        yield Problem(("randomisation", "strata"), 'strata need `method = "blocked"`.')
-    for index, stratum in enumerate(job.randomisation.strata):
-        place = ("randomisation", "strata", index)
-        yield from _known((*place, "variable"), stratum.variable, ("sex", *NUMBERS))
-        if (stratum.variable == "sex") == bool(stratum.cuts) or not _rising(stratum.cuts):
-            allowed = "none" if stratum.variable == "sex" else "one or more, rising"
-            yield Problem((*place, "cuts"), f"found {list(stratum.cuts)}; allowed is {allowed}.")
+    return strata_problems(job.randomisation, ("randomisation",), ("sex", *NUMBERS))
 
 
 def _rising(values: Sequence[float]) -> bool:
@@ -170,6 +171,13 @@ def _allocation(job: PowerJob, study: Study) -> Iterator[Problem]:
             yield Problem(
                 ("grid", "allocation", index),
                 f"found {list(ratio)}; allowed is a number for each arm ({arms}).",
+            )
+    for index, rates in enumerate(job.grid.dropout_by_arm):
+        if len(rates) != len(study.arms):
+            arms = ", ".join(arm.name for arm in study.arms)
+            yield Problem(
+                ("grid", "dropout_by_arm", index),
+                f"found {list(rates)}; allowed is a share for each arm ({arms}).",
             )
     fewest = max(sum(ratio) for ratio in allocations(job, study)) * 2
     for index, count in enumerate(job.grid.participants):

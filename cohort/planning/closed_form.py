@@ -21,7 +21,7 @@ from cohort.analysis.statistics.trial import Comparison
 from cohort.planning.designs import Design
 from cohort.planning.people import People
 from cohort.planning.plan import Plan
-from cohort.planning.strata import classes
+from cohort.trial.randomisation import classes
 
 Reals = npt.NDArray[np.float64]
 
@@ -30,9 +30,9 @@ def applies(plan: Plan, design: Design, draws: int) -> bool:
     """Whether the formula describes this design."""
     return (
         plan.method.name in ("ancova", "mmrm")
-        and design.dropout == 0
+        and not any(design.dropout)
         and not design.null
-        and len(plan.looks) == 1
+        and len(plan.looks.shares) == 1
         and (plan.procedure == "none" or len(plan.comparisons) == 1)
         and draws == 1
     )
@@ -62,7 +62,8 @@ def closed_form_power(people: People, plan: Plan, design: Design) -> Reals:
 def _residual_sd(people: People, plan: Plan, design: Design, values: Reals) -> tuple[float, int]:
     """Return the residual standard deviation, and the number of covariates."""
     arms, persons = values.shape
-    stratum = classes(people, plan.randomisation.strata)
+    strata = plan.randomisation.strata
+    stratum = classes(people.covariates, strata, people.patient_id.size)
     columns = [people.baseline[0]] if "baseline" in plan.covariates else []
     columns += [people.covariates[n].astype(float) for n in plan.covariates if n != "baseline"]
     columns += [(stratum == s).astype(float) for s in range(1, int(stratum.max()) + 1)]

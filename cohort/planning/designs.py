@@ -21,7 +21,7 @@ class Design:
         null: whether the hypothesis that is tested is true by construction.
         allocation: a number an arm, in the study's order.
         visits: months of the visits after baseline; the last is the endpoint's.
-        dropout: share of participants who leave in a year.
+        dropout: share of participants who leave in a year, an arm each.
     """
 
     number: int
@@ -30,12 +30,18 @@ class Design:
     null: bool
     allocation: tuple[int, ...]
     visits: tuple[float, ...]
-    dropout: float
+    dropout: tuple[float, ...]
 
     @property
     def month(self) -> float:
         """Month of the endpoint."""
         return self.visits[-1]
+
+    @property
+    def mean_dropout(self) -> float:
+        """Share of all participants who leave in a year."""
+        rates = zip(self.allocation, self.dropout, strict=True)
+        return sum(number * rate for number, rate in rates) / sum(self.allocation)
 
     @property
     def frame(self) -> tuple[object, ...]:
@@ -67,8 +73,9 @@ def schedules(job: PowerJob, study: Study) -> tuple[tuple[float, ...], ...]:
 
 
 def cohort_months(job: PowerJob, study: Study) -> list[float]:
-    """Return the months at which the cohort has to be seen."""
-    return sorted({0.0, *(month for visits in schedules(job, study) for month in visits)})
+    """Return the months at which the cohort has to be seen, and decided about."""
+    seen = {month for visits in schedules(job, study) for month in visits}
+    return sorted({0.0, *seen, *study.months_of_decisions})
 
 
 def allocations(job: PowerJob, study: Study) -> tuple[tuple[int, ...], ...]:
@@ -76,10 +83,16 @@ def allocations(job: PowerJob, study: Study) -> tuple[tuple[int, ...], ...]:
     return job.grid.allocation or (tuple(arm.ratio for arm in study.arms),)
 
 
+def dropouts(job: PowerJob, study: Study) -> tuple[tuple[float, ...], ...]:
+    """Return the shares who leave in a year, an arm each, of the designs."""
+    alike = tuple((rate,) * len(study.arms) for rate in job.grid.dropout)
+    return job.grid.dropout_by_arm or alike
+
+
 def designs(job: PowerJob, study: Study) -> list[Design]:
     """Return every design of a grid, those without an effect after the others."""
     frames = itertools.product(
-        allocations(job, study), schedules(job, study), job.grid.dropout, job.grid.participants
+        allocations(job, study), schedules(job, study), dropouts(job, study), job.grid.participants
     )
     found: list[Design] = []
     without: list[Design] = []

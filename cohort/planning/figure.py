@@ -29,6 +29,7 @@ _LABELS = {
     "effect": "effect × {}",
     "month": "month {}",
     "dropout": "dropout {} %/year",
+    "dropout_by_arm": "dropout {} a year",
     "allocation": "allocation {}",
     "visits": "visits at months {}",
 }
@@ -50,6 +51,8 @@ def power_figure(power: pa.Table, target: float, title: str) -> Figure:
     varying = [key for key in _LABELS if key != axis and len({r[key] for r in rows}) > 1]
     if "month" in varying and len({r["visits"] for r in rows}) == len({r["month"] for r in rows}):
         varying = [key for key in varying if key != "visits"]  # the month tells them apart
+    if len({r["dropout_by_arm"] for r in rows}) == len({r["dropout"] for r in rows}):
+        varying = [key for key in varying if key != "dropout_by_arm"]
     across = min(len(panels), 2)
     down = -(-len(panels) // across)
     with mpl.rc_context(STYLE):

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KIND = "power"
-KNOWN = (
-    "manifest.json",
+RESULTS = (
     "schema.json",
     "power.parquet",
     "sample_size.parquet",
     "replicates.parquet",
     "figures",
-    "cohort",
-    ".parts",
 )
+"""What a power job ends in."""
+KNOWN = ("manifest.json", *RESULTS, "cohort", ".parts")
 """Everything that a power job may have written, hence all that `--overwrite` may remove."""
 
 

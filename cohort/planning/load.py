@@ -150,13 +150,14 @@ def _seen(job: PowerJob, study: Study) -> Study:
         f"seed={job.seed}",
         f"patients={job.persons}",
         "design=paired",
-        "dropout.annual_rate=0.0",
         f"visits.months={cohort_months(job, study)}",
         f"outputs.extra={json.dumps(extra)}",
         # Deaths come with fractures; where nobody counts them, everybody is seen to the end.
         f"outputs.fractures={json.dumps(name in EVENTS)}",
     ]
-    return trial.parse_study(trial.resolved(study), label=study.name, overrides=overrides)
+    return trial.parse_study(
+        trial.followed_throughout(study), label=study.name, overrides=overrides
+    )
 
 
 def job_table(job: PowerJob) -> dict[str, Any]:

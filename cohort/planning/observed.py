@@ -19,10 +19,10 @@ from cohort.errors import did_you_mean
 from cohort.planning.people import Table, arm_numbers, arrays, columns_of, rows
 from cohort.planning.randomise import randomised
 from cohort.planning.randomness import replicate_seed
-from cohort.planning.schema import Randomisation
 from cohort.results.outcomes import BY_NAME, FRACTURE, FRACTURE_RISK
 from cohort.results.reader import Results
 from cohort.results.schema import DRAW
+from cohort.trial.randomisation import Randomisation, classes
 
 Reals = npt.NDArray[np.float64]
 
@@ -39,12 +39,14 @@ class Observed:
         true_means: mean of the unmeasured outcome at the endpoint by arm, over everybody whom the
             simulation follows until then; of events, of their probability in percent.
         true_is_risk: whether `true_means` holds probabilities of an event.
+        counts_events: whether the outcome counts events instead of being a measurement.
     """
 
     trial: Trial
     patients: Table
     true_means: Reals
     true_is_risk: bool = False
+    counts_events: bool = False
 
     def true_effect(self, comparison: Comparison) -> float:
         """Return the true difference between two arms."""
@@ -91,7 +93,8 @@ def read_trial(
         np.array([replicate_seed(seed, 0)], dtype=np.uint64),
     )
     means = _true_means(visits, results.arms, end, true)
-    return Observed(trial, patients, means, true.startswith(FRACTURE_RISK))
+    is_risk = true.startswith(FRACTURE_RISK)
+    return Observed(trial, patients, means, is_risk, outcome.startswith(FRACTURE))
 
 
 def _true_means(visits: Table, arms: Sequence[str], end: float, column: str) -> Reals:
@@ -145,10 +148,12 @@ def _participants(results: Results, seed: int) -> Table:
     if results.manifest["design"] != "paired":
         return patients
     ids, place = np.unique(patients["patient_id"], return_inverse=True)
-    blocks = Randomisation.model_validate({})
+    # As the study says how, or in blocks; by the seed of the analysis, so that it can be repeated.
+    how = Randomisation.model_validate(results.manifest["study"].get("randomisation") or {})
     seeds = np.array([replicate_seed(seed, 0)], dtype=np.uint64)
-    stratum = np.zeros((1, ids.size), dtype=np.int64)
-    mine = randomised(seeds, stratum, results.manifest["ratios"], blocks)[0]
+    persons = rows(patients, np.searchsorted(patients["patient_id"], ids))
+    stratum = classes(persons, how.strata, ids.size)[None]
+    mine = randomised(seeds, stratum, results.manifest["ratios"], how)[0]
     return rows(patients, arm_numbers(patients["arm"], results.arms) == mine[place])
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from cohort.analysis.statistics.interim import boundaries
+from cohort.analysis.statistics.futility import Futility, Looks, planned_looks
 from cohort.analysis.statistics.margins import Hypothesis
 from cohort.analysis.statistics.methods import Method
 from cohort.analysis.statistics.multiplicity import Procedure
 from cohort.analysis.statistics.trial import Comparison
-from cohort.planning.schema import PowerJob, Randomisation
+from cohort.planning.schema import Claim, PowerJob
+from cohort.trial.randomisation import Randomisation
 from cohort.trial.schema import Study
 
 
@@ -28,8 +27,8 @@ class Plan:
         hypothesis: what is to be shown.
         alpha: two-sided type I error.
         procedure: how comparisons share it.
-        looks: share of participants at each look; `(1.0,)` without interim looks.
-        critical: critical value of |Z| at each look.
+        looks: share of participants at each look and its critical values; one look without
+            interim looks.
         randomisation: how participants are put into arms.
         covariates: what is adjusted for, strata apart.
     """
@@ -41,8 +40,7 @@ class Plan:
     hypothesis: Hypothesis
     alpha: float
     procedure: Procedure
-    looks: tuple[float, ...]
-    critical: np.ndarray
+    looks: Looks
     randomisation: Randomisation
     covariates: tuple[str, ...]
 
@@ -56,9 +54,17 @@ class Plan:
         """The arm that each arm is without its effect: one for all that are compared."""
         return _references(len(self.arms), self.comparisons)
 
-    def null_holds(self, pair: Comparison) -> bool:
-        """Whether arms without effects, moved to the margin, make the null of this pair true."""
-        return self.hypothesis.margin == 0 or self.references[pair.control] == pair.control
+    def null_holds(self, pair: Comparison, dropout: Sequence[float]) -> bool:
+        """Whether arms without effects, moved to the margin, make the null of this pair true.
+
+        Args:
+            pair: the comparison.
+            dropout: share who leave in a year, by arm: where leaving is part of what is estimated,
+                arms that differ in it differ.
+        """
+        moved = self.hypothesis.margin == 0 or self.references[pair.control] == pair.control
+        alike = dropout[pair.treated] == dropout[pair.control]
+        return moved and (alike or self.method.missing not in ("carried_forward", "non_response"))
 
     @property
     def counts_events(self) -> bool:
@@ -98,10 +104,7 @@ def make_plan(job: PowerJob, study: Study) -> Plan:
     """Return the plan of a checked power file."""
     names = tuple(arm.name for arm in study.arms)
     pairs = comparison_names(job, study)
-    looks = job.test.looks or (1.0,)
     hypothesis = Hypothesis(job.test.claim, job.test.margin, job.test.higher_is_better)
-    # A one-sided test at alpha / 2 stops where a two-sided one at alpha does.
-    critical = boundaries(looks, job.test.alpha, job.test.boundary)
     return Plan(
         seed=job.seed,
         arms=names,
@@ -116,8 +119,15 @@ def make_plan(job: PowerJob, study: Study) -> Plan:
         hypothesis=hypothesis,
         alpha=job.test.alpha,
         procedure=job.test.multiplicity,
-        looks=looks,
-        critical=critical,
+        looks=looks_of(job.test),
         randomisation=job.randomisation,
         covariates=job.analysis.covariates,
     )
+
+
+def looks_of(test: Claim) -> Looks:
+    """Return the looks of a trial with their boundaries."""
+    asked = test.futility
+    stops = Futility(asked.rule, asked.binding, asked.power, asked.conditional_power)
+    # A one-sided test at alpha / 2 stops where a two-sided one at alpha does.
+    return planned_looks(test.looks or (1.0,), test.alpha, test.boundary, stops)

@@ -1,8 +1,4 @@
-"""Who goes into which arm: simple or in permuted blocks, within strata.
-
-A block holds each arm as often as the allocation says, times its size, in random order. A stratum
-has its own row of blocks; participants take the next place in theirs.
-"""
+"""Who goes into which arm, replicate by replicate (`trial.randomisation` says how)."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cohort.planning.randomness import Stream, generator, uniforms
-from cohort.planning.schema import Randomisation
+from cohort.planning.randomness import Stream, generator
+from cohort.trial.randomisation import Randomisation, allocated
 
 Whole = npt.NDArray[np.int64]
 
@@ -34,16 +30,12 @@ def randomised(
     Returns:
         Number of the arm, `(replicate, participant)`.
     """
-    if randomisation.method == "simple":
-        edges = np.cumsum(allocation) / np.sum(allocation)
-        shares = uniforms(seeds, Stream.allocation, stratum.shape[1])
-        return np.searchsorted(edges[:-1], shares, side="right")
-    block = np.repeat(np.arange(len(allocation)), np.multiply(allocation, randomisation.block))
-    arm = np.empty_like(stratum)
-    for row, seed in enumerate(seeds):
-        for number in np.unique(stratum[row]):
-            members = np.flatnonzero(stratum[row] == number)
-            rng = generator(int(seed), Stream.allocation, int(number))
-            blocks = np.tile(block, (-(-members.size // block.size), 1))
-            arm[row, members] = rng.permuted(blocks, axis=1).ravel()[: members.size]
-    return arm
+
+    def of_replicate(seed: int, own: Whole) -> Whole:
+        def of_stratum(number: int) -> np.random.Generator:
+            return generator(seed, Stream.allocation, number)
+
+        return allocated(own, allocation, randomisation, of_stratum)
+
+    pairs = zip(seeds, stratum, strict=True)
+    return np.stack([of_replicate(int(seed), own) for seed, own in pairs])

@@ -7,7 +7,7 @@ was simulated in every arm: the value of a participant in arm a is, for the effe
     y = y_reference + s (y_a - y_reference)
 
 (of counts of events, the history of arm a with probability s, else that of the reference). Leaving
-is exponential with the design's yearly rate and erases every later visit.
+is exponential with the design's yearly rate, an arm each, and erases every later visit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cohort.planning.people import People
 from cohort.planning.plan import Plan
 from cohort.planning.randomise import randomised
 from cohort.planning.randomness import Stream, replicate_seed, uniforms
-from cohort.planning.strata import classes
+from cohort.trial.randomisation import classes
 
 Reals = npt.NDArray[np.float64]
 
@@ -62,9 +62,11 @@ def drawn_trials(
     cumulative = np.cumsum(people.weight) / people.weight.sum()
     person = np.searchsorted(cumulative[:-1], uniforms(seeds, Stream.persons, count), side="right")
     draw = replicates % people.draws
-    stratum = classes(people, plan.randomisation.strata)
+    strata = plan.randomisation.strata
+    stratum = classes(people.covariates, strata, people.patient_id.size)
     arm = randomised(seeds, stratum[person], design.allocation, plan.randomisation)
-    last_month = leaving_months(uniforms(seeds, Stream.leaving, count), design.dropout)
+    rate = np.asarray(design.dropout)[arm]
+    last_month = leaving_months(uniforms(seeds, Stream.leaving, count), rate)
     values = _values(people, plan, design, seeds, person, draw, arm)
     months = np.asarray(design.visits)
     values[months > last_month[..., None]] = np.nan
@@ -78,11 +80,11 @@ def drawn_trials(
     return Drawn(trial, person, draw, last_month)
 
 
-def leaving_months(shares: Reals, rate: float) -> Reals:
+def leaving_months(shares: Reals, rate: Reals) -> Reals:
     """Return when participants leave, from uniform numbers and the share who leave in a year."""
-    if rate == 0:
-        return np.full(shares.shape, np.inf)
-    return 12.0 * np.log(np.maximum(shares, 1e-300)) / np.log1p(-rate)
+    hazard = -np.log1p(-rate)
+    months = -12.0 * np.log(np.maximum(shares, 1e-300)) / np.where(hazard > 0, hazard, 1.0)
+    return np.where(hazard > 0, months, np.inf)
 
 
 def _values(

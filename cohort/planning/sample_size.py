@@ -17,7 +17,7 @@ import pyarrow as pa
 from cohort.planning.summary import table_of
 from cohort.planning.tables import SAMPLE_SIZE
 
-_OWN = [column[0] for column in SAMPLE_SIZE[:14]]
+_OWN = [column[0] for column in SAMPLE_SIZE[:15]]
 
 
 def sample_sizes(power: pa.Table, target: float) -> pa.Table:

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from cohort.analysis.statistics.estimands import Missing
+from cohort.analysis.statistics.futility import Rule
 from cohort.analysis.statistics.interim import Boundary
 from cohort.analysis.statistics.methods import Name
 from cohort.analysis.statistics.multiplicity import Procedure
+from cohort.trial.randomisation import Randomisation
 from cohort.trial.schema import Flag, Number, Positive, Share, StudyName, Table, Whole
 
 Several = Annotated[Whole, Field(ge=2, le=1_000)]
@@ -72,6 +74,28 @@ class Comparing(Table):
     control: str = Field(description="Name of the arm it is compared with.")
 
 
+class Stopping(Table):
+    """Stopping for futility: such a trial shows the better direction only, at half of `alpha`."""
+
+    rule: Rule = Field(
+        "none",
+        description="`obrien_fleming_spending`, `pocock_spending`: the type II error, 1 - `power`, "
+        "is spent over the looks by these functions; `conditional_power`: the chance to succeed in "
+        "the end, if the effect is as estimated, is below `conditional_power`.",
+    )
+    binding: Flag = Field(
+        False,
+        description="Whether the efficacy boundary relies on stopping and is lowered by it; the "
+        "type I error is kept without stopping only where it does not.",
+    )
+    power: Annotated[Number, Field(ge=0.5, lt=1)] = Field(
+        0.9, description="Power that the trial was planned for, of the spending rules."
+    )
+    conditional_power: Annotated[Number, Field(gt=0, lt=0.5)] = Field(
+        0.1, description="Conditional power below which the trial stops, of that rule."
+    )
+
+
 class Claim(Table):
     """What the trial is to show, with which error."""
 
@@ -103,27 +127,7 @@ class Claim(Table):
     boundary: Boundary = Field(
         "obrien_fleming_spending", description="Shape of the boundary over the looks."
     )
-
-
-class Stratum(Table):
-    """A variable by which randomisation is stratified."""
-
-    variable: str = Field(description="A column of `patients`, such as `age` or `sex`.")
-    cuts: tuple[Number, ...] = Field(
-        (), description="Where a number is cut into classes, rising; not for `sex`."
-    )
-
-
-class Randomisation(Table):
-    """How participants are put into arms."""
-
-    method: Literal["simple", "blocked"] = Field(
-        "blocked", description="`blocked`: permuted blocks, within strata if there are any."
-    )
-    block: Annotated[Whole, Field(ge=1, le=100)] = Field(
-        2, description="Size of a block, in units of the sum of the allocation's numbers."
-    )
-    strata: tuple[Stratum, ...] = Field((), description="Variables of stratification.")
+    futility: Stopping = _default(Stopping)
 
 
 class Grid(Table):
@@ -152,6 +156,11 @@ class Grid(Table):
     )
     dropout: tuple[Rate, ...] = Field(
         (0.0,), description="Share of participants who leave in a year, in every arm."
+    )
+    dropout_by_arm: tuple[tuple[Rate, ...], ...] = Field(
+        (),
+        description="The same where arms differ, in the place of `dropout`: each a list with a "
+        "share an arm, in the study's order.",
     )
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cohort.analysis.statistics.effect import Effect
+from cohort.analysis.statistics.futility import verdicts
 from cohort.analysis.statistics.methods import estimate
 from cohort.analysis.statistics.multiplicity import adjusted
 from cohort.planning.designs import Design
@@ -46,7 +47,7 @@ def replicate_rows(
     """
     drawn = drawn_trials(people, plan, design, replicates)
     effect, look, p_value, rejected = _decided(drawn, plan, design)
-    critical = plan.critical[look]
+    critical = plan.looks.critical[look]
     low, high = _limits(effect, plan, critical)
     truth = true_effects(people, plan, design)[drawn.draw]
     known = np.isfinite(effect.se) & np.isfinite(truth)
@@ -87,7 +88,7 @@ def _decided(
     drawn: Drawn, plan: Plan, design: Design
 ) -> tuple[Effect, npt.NDArray[np.int64], Reals, npt.NDArray[np.bool_]]:
     """Return effects, the look at which each was decided, p values and decisions."""
-    if len(plan.looks) == 1:
+    if len(plan.looks.shares) == 1:
         effect = estimate(drawn.trial, plan.method, plan.comparisons)
         p_value = plan.hypothesis.p_value(effect)
         # What cannot be estimated shows nothing.
@@ -100,28 +101,27 @@ def _decided(
 def _sequential(
     drawn: Drawn, plan: Plan, design: Design
 ) -> tuple[Effect, npt.NDArray[np.int64], Reals, npt.NDArray[np.bool_]]:
-    """Look after look; the first whose statistic is beyond its critical value decides."""
-    from scipy.stats import norm
-
+    """Look after look; the first whose statistic is beyond a bound decides."""
     chosen: list[Reals] = []
     p_value, look = np.empty(0), np.empty(0, dtype=np.int64)
-    going = np.empty(0, dtype=bool)
-    for number, (share, critical) in enumerate(zip(plan.looks, plan.critical, strict=True)):
+    going = rejected = np.empty(0, dtype=bool)
+    for number, share in enumerate(plan.looks.shares):
         trial = drawn.trial.first(round(design.participants * share))
         effect = estimate(trial, plan.method, plan.comparisons)
         now = plan.hypothesis.p_value(effect)
         if number == 0:
             going, p_value = np.ones(now.shape, dtype=bool), now
+            rejected = np.zeros(now.shape, dtype=bool)
             look, chosen = np.zeros(now.shape, dtype=np.int64), list(_parts(effect))
         p_value = np.where(going, now, p_value)
         look = np.where(going, number, look)
         chosen = [
             np.where(going, new, old) for new, old in zip(_parts(effect), chosen, strict=True)
         ]
-        tail = norm.sf(critical) * (2 if plan.hypothesis.claim == "superiority" else 1)
-        # What cannot be estimated shows nothing.
-        going = going & ~(np.where(np.isfinite(now), now, 1.0) <= tail)
-    return Effect(*chosen), look, p_value, ~going
+        shown, futile = verdicts(effect, plan.hypothesis, plan.looks, number)
+        rejected = rejected | (going & shown)
+        going = going & ~(shown | futile)
+    return Effect(*chosen), look, p_value, rejected
 
 
 def _parts(effect: Effect) -> tuple[Reals, Reals, Reals, Reals]:
@@ -132,7 +132,7 @@ def _limits(effect: Effect, plan: Plan, critical: Reals) -> tuple[Reals, Reals]:
     """Return confidence limits; with looks those of repeated intervals (Jennison & Turnbull)."""
     from scipy.stats import norm
 
-    return _interval(effect, 2 * norm.sf(critical) if len(plan.looks) > 1 else plan.alpha)
+    return _interval(effect, 2 * norm.sf(critical) if len(plan.looks.shares) > 1 else plan.alpha)
 
 
 def _interval(effect: Effect, alpha: Reals | float) -> tuple[Reals, Reals]:

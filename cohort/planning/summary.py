@@ -46,7 +46,7 @@ def power_table(
             else np.full(len(plan.comparisons), np.nan)
         )
         truth = true_effects(people, plan, design).mean(axis=0)
-        holds = [plan.null_holds(pair) for pair in plan.comparisons]
+        holds = [plan.null_holds(pair, design.dropout) for pair in plan.comparisons]
         for number, label in enumerate(plan.labels):
             lines.append(
                 known
@@ -94,7 +94,8 @@ def described(plan: Plan, design: Design, outcome: str, unit: str) -> dict[str, 
         "month": design.month,
         "visits": ", ".join(f"{m:g}" for m in design.visits),
         "allocation": ":".join(map(str, design.allocation)),
-        "dropout": design.dropout,
+        "dropout": design.mean_dropout,
+        "dropout_by_arm": ":".join(f"{rate:g}" for rate in design.dropout),
         "effect": design.effect,
         "method": plan.method.name,
         "missing": plan.method.missing,
@@ -154,10 +155,14 @@ def _estimates(columns: Columns, number: int, plan: Plan, design: Design) -> dic
     estimate, se = columns["estimate"][:, number], columns["se"][:, number]
     covered = columns["covered"][:, number]
     covered = covered[np.isfinite(covered)]
-    looks = np.asarray(plan.looks)[columns["look"][:, number] - 1]
+    look = columns["look"][:, number]
+    looks = np.asarray(plan.looks.shares)[look - 1]
     line: dict[str, Any] = {
         "mean_participants": float(np.round(design.participants * looks).mean()),
     }
+    if plan.looks.futility is not None:
+        early = look < len(plan.looks.shares)
+        line["stopped_for_futility"] = float((early & ~columns["rejected"][:, number]).mean())
     seen = np.isfinite(estimate)
     if seen.sum() > 1:
         line |= {

@@ -37,7 +37,8 @@ _DESIGN: tuple[Column, ...] = (
     ("month", _REAL, "month", "Month of the endpoint"),
     ("visits", pa.string(), "month", "Visits after baseline"),
     ("allocation", pa.string(), "", "Allocation ratio, arms in the study's order"),
-    ("dropout", _REAL, "1/year", "Share of participants who leave in a year"),
+    ("dropout", _REAL, "1/year", "Share of participants who leave in a year, over all arms"),
+    ("dropout_by_arm", pa.string(), "1/year", "The same, arms in the study's order"),
     ("effect", _REAL, "1", "Scale of the simulated effect: 1 as simulated, 0 none"),
     ("method", _WORDS, "", "Analysis"),
     ("missing", _WORDS, "", "What stands for values after leaving"),
@@ -73,6 +74,7 @@ POWER: tuple[Column, ...] = (
         "participants",
         "Participants until the deciding look, on average",
     ),
+    ("stopped_for_futility", _REAL, "1", "Share of trials that stop for futility, where any may"),
 )
 
 SAMPLE_SIZE: tuple[Column, ...] = (
@@ -103,6 +105,20 @@ ANALYSIS: tuple[Column, ...] = (
     ("p_interaction", _REAL, "1", "p value of equal effects in all levels of the subgroup"),
     ("true_effect", _REAL, "unit's", "The effect known to the simulation; null if none is known"),
     ("note", pa.string(), "", "What else is to be said"),
+)
+
+LOOKS: tuple[Column, ...] = (
+    ("comparison", _WORDS, "", "Arms compared: treated - control"),
+    ("look", pa.int32(), "", "Number of the look, from 1"),
+    ("share", _REAL, "1", "Share of all participants who are in it"),
+    ("n", _REAL, "participants", "Participants of the two arms that were analysed"),
+    ("unit", _WORDS, "", "Unit of the estimate"),
+    ("estimate", _REAL, "unit's", "Estimated effect, treated minus control"),
+    ("se", _REAL, "unit's", "Its standard error"),
+    ("z", _REAL, "1", "Test statistic on the normal scale, positive in the better direction"),
+    ("efficacy", _REAL, "1", "Value of z from which the claim is shown; of |z| without futility"),
+    ("futility", _REAL, "1", "Value of z below which the trial stops; null where it does not"),
+    ("decision", _WORDS, "", "What follows at this look"),
 )
 
 

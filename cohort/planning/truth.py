@@ -4,8 +4,8 @@ Only a simulation has it. Means are compared by the unmeasured outcome; shares o
 measured one, since responding is defined by what is measured.
 
     hypothetical         mean over persons of y_treated - y_control at the endpoint
-    while on treatment   the same at the last visit before leaving, weighted by how likely each is
-    composite            the hypothetical one times the share who stay until the endpoint
+    while on treatment   the same, each arm at the last visit before leaving, by how likely each is
+    composite            the same, each arm times its share who stay until the endpoint
 
 The truth of what else a trial may estimate (a hazard ratio; a treatment policy once people leave)
 is not a mean over persons, and none is stated.
@@ -33,20 +33,37 @@ def true_effects(people: People, plan: Plan, design: Design) -> Reals:
 def _true_effect(people: People, plan: Plan, design: Design, pair: Comparison) -> Reals:
     unknown = np.full(people.draws, np.nan)
     if design.null:
-        return np.full(people.draws, plan.hypothesis.null if plan.null_holds(pair) else np.nan)
+        holds = plan.null_holds(pair, design.dropout)
+        return np.full(people.draws, plan.hypothesis.null if holds else np.nan)
     if plan.method.name == "log_rank":
         return unknown
-    missing = plan.method.missing
-    if missing == "copy_reference" and design.dropout > 0:
+    missing, leave = plan.method.missing, any(design.dropout)
+    if missing == "copy_reference" and leave:
         return unknown
-    by_visit = _differences(people, plan, design, pair)
-    if design.dropout == 0 or missing in ("observed", "imputed"):
-        return by_visit[:, -1]
-    stay = (1 - design.dropout) ** (np.asarray(design.visits) / 12.0)
-    if missing == "non_response":
-        return _composite(people, plan, design, pair, float(stay[-1]))
+    treated, control = (_means(people, plan, design, arm) for arm in (pair.treated, pair.control))
+    if not leave or missing in ("observed", "imputed"):
+        return treated[:, -1] - control[:, -1]
+    counted = _until_the_end if missing == "non_response" else _at_the_last_visit
+    return treated @ counted(design, pair.treated) - control @ counted(design, pair.control)
+
+
+def _until_the_end(design: Design, number: int) -> Reals:
+    """Return weights of the visits: who leaves an arm counts as no response."""
+    weights = np.zeros(len(design.visits))
+    weights[-1] = _staying(design, number)[-1]
+    return weights
+
+
+def _at_the_last_visit(design: Design, number: int) -> Reals:
+    """Return weights of the visits: how likely each is the last one before leaving an arm."""
+    stay = _staying(design, number)
     leaving = np.append(stay[:-1] - stay[1:], stay[-1])
-    return by_visit @ (leaving / leaving.sum())
+    return leaving / leaving.sum()
+
+
+def _staying(design: Design, number: int) -> Reals:
+    """Return the share of an arm that is there at each visit."""
+    return (1 - design.dropout[number]) ** (np.asarray(design.visits) / 12.0)
 
 
 def _scaled(people: People, plan: Plan, design: Design, number: int, measured: bool) -> Reals:
@@ -58,23 +75,11 @@ def _scaled(people: People, plan: Plan, design: Design, number: int, measured: b
     return base + design.effect * (own - base)
 
 
-def _means(people: People, values: Reals) -> Reals:
-    return np.einsum("dpv,p->dv", values, people.weight / people.weight.sum())
-
-
-def _differences(people: People, plan: Plan, design: Design, pair: Comparison) -> Reals:
-    """Return the difference between two arms at every visit, `(draw, visit)`."""
+def _means(people: People, plan: Plan, design: Design, number: int) -> Reals:
+    """Return the mean of an arm, or its share of responders, at every visit, `(draw, visit)`."""
     of_rates = plan.method.name == "responders"
-
-    def mean(number: int) -> Reals:
-        values = _scaled(people, plan, design, number, measured=of_rates)
-        if of_rates:
-            method = plan.method
-            values = responded(values, method.threshold, higher=method.higher_is_better)
-        return _means(people, values)
-
-    return mean(pair.treated) - mean(pair.control)
-
-
-def _composite(people: People, plan: Plan, design: Design, pair: Comparison, stay: float) -> Reals:
-    return _differences(people, plan, design, pair)[:, -1] * stay
+    values = _scaled(people, plan, design, number, measured=of_rates)
+    if of_rates:
+        method = plan.method
+        values = responded(values, method.threshold, higher=method.higher_is_better)
+    return np.einsum("dpv,p->dv", values, people.weight / people.weight.sum())

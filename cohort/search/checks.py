@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from cohort.errors import BadInput, did_you_mean
 from cohort.results.outcomes import BY_NAME, MEASURED
+from cohort.search.doses import climbs
 from cohort.search.schema import Search
 from cohort.search.space import Space, option_doses
 from cohort.therapy import load_therapy
@@ -16,6 +17,8 @@ from cohort.units import DAYS_PER_MONTH
 
 MOST_LOOKED_AT = 10_000
 """Candidates up to which it is told beforehand that all of them break a rule."""
+MOST_CLIMBED = 1_000
+"""Candidates up to which the doses of each can be sought."""
 MOST_ENUMERATED = 200_000
 """More candidates than this are not worth writing out; `evolve` finds the best among any number."""
 
@@ -177,6 +180,16 @@ def check_size(search: Search) -> Iterator[Problem]:
     if any(not slot.months or not names.issuperset(slot.options) for slot in search.slots):
         return
     space = Space(search)
+    if search.method.name == "gradient":
+        if space.size > MOST_CLIMBED:
+            yield Problem(
+                ("method", "name"),
+                f"is 'gradient', but there are {space.size:,} candidates; allowed is up to "
+                f"{MOST_CLIMBED:,}.",
+            )
+        elif search.slots and search.method.prices and not climbs(space):
+            yield Problem(("constraints",), "leave no candidate over, not at the least doses.")
+        return
     if search.method.name == "enumerate" and space.size > MOST_ENUMERATED:
         yield Problem(
             ("method", "name"),
@@ -213,6 +226,38 @@ def check_action(search: Search) -> Iterator[Problem]:
                 )
 
 
+def check_doses(search: Search) -> Iterator[Problem]:
+    """Doses that are sought have bounds that they can be sought between."""
+    sought = search.method.name == "gradient"
+    for number, option in enumerate(search.options):
+        if option.dose is None:
+            continue
+        place = "options", number, "dose"
+        if not sought:
+            yield Problem(place, "is given, but only the method 'gradient' seeks doses.")
+        if option.dose[0] >= option.dose[1]:
+            yield Problem(place, f"found {list(option.dose)}; allowed is the least, then the most.")
+        for given in option.treatments:
+            if _known(given.therapy) and load_therapy(given.therapy).action == "pth_analogue":
+                yield Problem(
+                    place,
+                    f"of '{given.therapy}' cannot be sought: what an injection of a PTH analogue "
+                    "does is not in proportion to it; give doses as options.",
+                )
+    if not sought:
+        return
+    if not any(option.dose for option in search.options):
+        yield Problem(("method", "name"), "is 'gradient', but no option has bounds of its dose.")
+    if search.objective.is_share:
+        yield Problem(
+            ("method", "name"),
+            "is 'gradient', which has no derivative of a share of persons; leave out at_least and "
+            "at_most.",
+        )
+    if not search.method.prices:
+        yield Problem(("method", "prices"), "is empty; give at least one, such as 0.")
+
+
 CHECKS: tuple[Callable[[Search], Iterator[Problem]], ...] = (
     check_options,
     check_slots,
@@ -220,6 +265,7 @@ CHECKS: tuple[Callable[[Search], Iterator[Problem]], ...] = (
     check_constraints,
     check_objective,
     check_costs,
+    check_doses,
     check_size,
     check_action,
 )

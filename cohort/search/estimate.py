@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from cohort.execute.estimate import DEFAULT_SPEED
+from cohort.search.climb import STARTS, STEPS
+from cohort.search.doses import climbs
 from cohort.search.load import Prepared
 from cohort.search.space import Space
 
@@ -47,6 +49,10 @@ def size(prepared: Prepared) -> Size:
     simulated = search.method.evaluations
     if search.method.name == "enumerate":
         simulated = sum(not space.broken(code) for code in space.codes())
-    simulated = min(simulated, space.size)
+    if search.method.name == "gradient":
+        # A step has a derivative by each dose, about as much work as the candidate itself.
+        simulated = len(climbs(space)) * len(STARTS) * STEPS * (1 + len(space.slots))
+    else:
+        simulated = min(simulated, space.size)
     years = simulated * persons * search.objective.month / 12.0
     return Size(space.size, simulated, persons, years, years / DEFAULT_SPEED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cohort.model.arrays import Patients, State
-from cohort.search.space import Code, Course, Space, course_doses
+from cohort.search.space import Candidate, Course, Space, course_doses
 from cohort.solve.compiled import STEPS, lengthened, report_arm, room, run_arm, run_history
 from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
@@ -110,6 +110,45 @@ def outcomes_of(
     return jax.vmap(one)(forcing)
 
 
+@partial(jax.jit, static_argnames=("column", "visits", "extras"))
+def slopes_of(
+    shared: Shared,
+    group: Group,
+    always: StepForcing,
+    courses: StepForcing,
+    doses: Patients,
+    column: str,
+    visits: int,
+    extras: bool,
+) -> tuple[Patients, Patients, Patients]:
+    """Return outcome, derivatives by dose `(patient, course)`, and the day a state broke.
+
+    What a course brings is in proportion to its dose, so the inputs are a sum over courses; forward
+    mode, since there are few doses and many steps.
+
+    Args:
+        shared: what all candidates share.
+        group: the persons.
+        always: inputs that every candidate has, `(step, ...)`.
+        courses: inputs of each course at its regimen's dose, `(course, step, ...)`.
+        doses: what the doses of each course are multiplied by, `(course,)`.
+        column: the outcome.
+        visits: number of visits.
+        extras: whether cells and signals are needed.
+    """
+
+    def told(doses: Patients) -> tuple[Patients, tuple[Patients, Patients]]:
+        def together(base: Patients, parts: Patients) -> Patients:
+            return base + jnp.tensordot(doses, parts, axes=1)
+
+        forcing = jax.tree.map(lambda x: x[None], jax.tree.map(together, always, courses))
+        values, bad_day = outcomes_of(shared, group, forcing, column, visits, extras)
+        return values[0], (values[0], bad_day[0])
+
+    slopes, (values, bad_day) = jax.jacfwd(told, has_aux=True)(doses)
+    return values, slopes, bad_day
+
+
 class Evaluator:
     """Tries candidates of one search on its cohort."""
 
@@ -190,7 +229,7 @@ class Evaluator:
         forcing = self._stacked([next(self._space.codes())])
         jax.block_until_ready(outcomes_of(nothing, self._groups[0], forcing, **self._kind))
 
-    def values(self, codes: Sequence[Code]) -> Iterator[np.ndarray]:
+    def values(self, codes: Sequence[Candidate]) -> Iterator[np.ndarray]:
         """Yield every candidate's outcomes, `(patient,)` float32, in order; NaN where one broke.
 
         Args:
@@ -201,7 +240,33 @@ class Evaluator:
             for batch, found in zip(batches, pool.map(self._batch, batches), strict=True):
                 yield from found[: len(batch)]
 
-    def _batch(self, codes: Sequence[Code]) -> np.ndarray:
+    def slopes(self, code: Candidate) -> tuple[float, np.ndarray]:
+        """Return the mean outcome of a candidate and its derivatives by the courses' doses.
+
+        Args:
+            code: the candidate.
+
+        Returns:
+            Over the persons who have a value, NaN where nobody has; derivatives are `(course,)`.
+        """
+        courses = self._space.courses(code)
+        always = self._rows([self._always], stacked=False)
+        parts = self._rows([self._at_label(course) for course in courses], stacked=True)
+        doses = self._real([course.dose for course in courses])
+        values, slopes = [], []
+        for group in self._groups:
+            value, slope, bad_day = slopes_of(
+                self._shared, group, always, parts, doses, **self._kind
+            )
+            fine = ~np.isfinite(np.asarray(bad_day)[: group.used])
+            values.append(np.asarray(value, np.float64)[: group.used][fine])
+            slopes.append(np.asarray(slope, np.float64)[: group.used][fine])
+        whole = np.concatenate(values)
+        if not whole.size:
+            return np.nan, np.zeros(len(courses))
+        return float(whole.mean()), np.concatenate(slopes).mean(axis=0)
+
+    def _batch(self, codes: Sequence[Candidate]) -> np.ndarray:
         forcing = self._stacked(codes)
         parts = []
         for group in self._groups:
@@ -210,17 +275,21 @@ class Evaluator:
             parts.append(np.where(broken, np.nan, np.asarray(values))[:, : group.used])
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _stacked(self, codes: Sequence[Code]) -> StepForcing:
+    def _stacked(self, codes: Sequence[Candidate]) -> StepForcing:
         """Return the inputs of candidates; the last one fills the shape."""
         laid = [self._forcing(self._space.courses(code)) for code in codes]
-        laid += [laid[-1]] * (self.batch - len(laid))
+        return self._rows(laid + [laid[-1]] * (self.batch - len(laid)), stacked=True)
+
+    def _rows(self, laid: Sequence[Forcing], *, stacked: bool) -> StepForcing:
+        """Put inputs on the device, those of several stacked, empty steps added to the shape."""
         extra = room(len(self._grid.start), STEPS) - len(self._grid.start)
 
-        def stacked(name: str) -> Patients:
+        def padded(name: str) -> Patients:
             rows = np.stack([getattr(one, name) for one in laid])
-            return self._real(np.pad(rows, [(0, 0), (0, extra)] + [(0, 0)] * (rows.ndim - 2)))
+            rows = np.pad(rows, [(0, 0), (0, extra)] + [(0, 0)] * (rows.ndim - 2))
+            return self._real(rows if stacked else rows[0])
 
-        return StepForcing(**{name: stacked(name) for name in INPUTS})
+        return StepForcing(**{name: padded(name) for name in INPUTS})
 
     def _forcing(self, courses: Sequence[Course]) -> Forcing:
         """Return the inputs of a sequence: the sum of what its courses bring."""
@@ -228,7 +297,16 @@ class Evaluator:
         return Forcing(**{n: np.sum([getattr(part, n) for part in parts], axis=0) for n in INPUTS})
 
     def _of_course(self, course: Course) -> Forcing:
+        """Return what a course brings: in proportion to its dose."""
+        laid = self._at_label(course)
+        if course.dose == 1.0:
+            return laid
+        return Forcing(**{name: course.dose * getattr(laid, name) for name in INPUTS})
+
+    def _at_label(self, course: Course) -> Forcing:
+        """Return what a course brings at the doses of its regimen."""
         key = course.option.name, course.start, course.months
         if key not in self._laid:
-            self._laid[key] = arm_forcing(course_doses(course), self._drugs, self._grid)
+            plain = replace(course, dose=1.0)
+            self._laid[key] = arm_forcing(course_doses(plain), self._drugs, self._grid)
         return self._laid[key]

@@ -17,7 +17,7 @@ import numpy as np
 from cohort.execute.compute import guarded
 from cohort.execute.progress import Advanced, Progress, silent
 from cohort.results.writer import atomic_write
-from cohort.search.space import Code, Space
+from cohort.search.space import Candidate, Space
 
 PIECE = 64
 """Candidates, at least, between writes."""
@@ -31,7 +31,7 @@ class Tries(Protocol):
         """Number of candidates that are computed side by side."""
         ...
 
-    def values(self, codes: Sequence[Code]) -> Iterator[np.ndarray]:
+    def values(self, codes: Sequence[Candidate]) -> Iterator[np.ndarray]:
         """Yield every candidate's outcomes by person, in order."""
         ...
 
@@ -77,7 +77,7 @@ class Evaluations:
         """Number of schedules that are there."""
         return len(self._known)
 
-    def of(self, codes: Sequence[Code]) -> np.ndarray:
+    def of(self, codes: Sequence[Candidate]) -> np.ndarray:
         """Return outcomes, `(candidate, patient)` float32, computed where they are not there."""
         keys = [self._space.key(code) for code in codes]
         fresh = {key: code for key, code in zip(keys, codes, strict=True) if key not in self._known}
@@ -89,7 +89,7 @@ class Evaluations:
         found = [self._known[key] for key in keys]
         return np.stack(found) if found else np.empty((0, self._persons), np.float32)
 
-    def _piece(self, keys: Sequence[str], codes: dict[str, Code]) -> None:
+    def _piece(self, keys: Sequence[str], codes: dict[str, Candidate]) -> None:
         """Compute some schedules and write them, complete or not at all."""
         tried = [codes[key] for key in keys]
         values = np.stack(guarded(lambda: list(self._evaluator.values(tried))))

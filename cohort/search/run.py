@@ -16,10 +16,12 @@ from cohort.execute.job_folder import JobFolder
 from cohort.execute.progress import Advanced, Compiled, Compiling, Progress, Started, Writing
 from cohort.results.schema import describe
 from cohort.results.writer import machine_errors, write_json, write_tables
+from cohort.search.climb import Differentiates, climbed
+from cohort.search.doses import climbs
 from cohort.search.evaluations import Evaluations, Tries
 from cohort.search.folder import PIECES, opened
 from cohort.search.load import Prepared
-from cohort.search.space import Space
+from cohort.search.space import Candidate, Space
 from cohort.search.table import Ranked, candidates_schema, ranked
 
 _IDENTITY = ("kind", "name", "seed", "hash", "version", "parameter_set", "parameter_hash", "search")
@@ -95,10 +97,12 @@ def _compute(
     progress: Progress,
 ) -> None:
     search, persons = prepared.search, prepared.study.patients
-    every = search.method.name == "enumerate"
-    codes = list(space.codes()) if every else []
+    method = search.method.name
+    codes: list[Candidate] = list(space.codes()) if method == "enumerate" else []
     allowed = [code for code in codes if not space.broken(code)]
-    total = len(allowed) if every else search.method.evaluations
+    total = search.method.evaluations
+    if method != "evolve":
+        total = len(climbs(space)) if method == "gradient" else len(allowed)
     progress(Started(total * persons, 0))
     begun = time.perf_counter()
     engine = engine_factory(space)
@@ -109,13 +113,14 @@ def _compute(
     evaluations = Evaluations(space, engine, folder.root / PIECES, total, persons, progress)
     kept = evaluations.kept * persons
     progress(Advanced(kept, max(total * persons, kept), 0, 0.0))
-    if every:
-        evaluations.of(allowed)
-    else:
+    if method == "evolve":
         from cohort.search.evolve import evolve
 
-        codes = evolve(space, evaluations)
-        allowed = [c for c in codes if not space.broken(c)]
+        codes = list(evolve(space, evaluations))
+    elif method == "gradient":
+        assert isinstance(engine, Differentiates)
+        codes = climbed(space, engine.slopes, evaluations, folder.root / PIECES)
+    allowed = [c for c in codes if not space.broken(c)]
     values = dict(zip(allowed, evaluations.of(allowed), strict=True))
     if not allowed:
         raise BadInput(
@@ -153,7 +158,7 @@ def _write(space: Space, folder: JobFolder, table: Ranked, facts: dict) -> None:
     write_tables(folder.root / "candidates.parquet", schema, [whole])
     write_tables(folder.root / "front.parquet", schema, [front])
     write_json(folder.root / "schema.json", describe({"candidates": schema, "front": schema}))
-    folder.finish(**facts)
+    folder.finish(("candidates.parquet", "front.parquet", "schema.json"), **facts)
     pieces = folder.root / PIECES
     with machine_errors(pieces):
         if pieces.exists():

@@ -55,6 +55,11 @@ class Option(Table):
     treatments: tuple[Given, ...] = Field(
         (), description="What is given; an option without any is a gap."
     )
+    dose: tuple[Positive, Positive] | None = Field(
+        None,
+        description="Least and most that all doses of the option are multiplied by, for "
+        "`gradient`; its costs are multiplied too.",
+    )
     cost: Cost = Field(0.0, description="Cost of one course, whatever its length.")
     monthly_cost: Cost = Field(0.0, description="Cost of each month of a course.")
 
@@ -121,10 +126,16 @@ class Objective(Table):
 class Method(Table):
     """How candidates are chosen."""
 
-    name: Literal["enumerate", "evolve"] = Field(
+    name: Literal["enumerate", "evolve", "gradient"] = Field(
         "enumerate",
         description="`enumerate`: every candidate; `evolve`: NSGA-II, which learns from those it "
-        "has seen.",
+        "has seen; `gradient`: the best doses of every candidate, between the bounds of its "
+        "options, by derivatives.",
+    )
+    prices: tuple[Cost, ...] = Field(
+        (0.0,),
+        description="Of `gradient`: gain that a unit of cost has to be worth. Each price gives "
+        "every candidate its doses, those with the largest gain less price times cost.",
     )
     evaluations: Annotated[Whole, Field(ge=2, le=1_000_000)] = Field(
         500, description="Most schedules that `evolve` simulates."

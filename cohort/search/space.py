@@ -1,8 +1,8 @@
 """The candidates of a search: sequences of courses, what breaks a rule, what each costs.
 
 A candidate is a tuple of numbers, one a slot: which of the slot's choices (an option for a length)
-is taken. Courses follow one another without a pause; a pause is a course of an option that gives
-nothing.
+is taken, and at how many times its dose where that is sought. Courses follow one another without a
+pause; a pause is a course of an option that gives nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from typing import Any
 from cohort.results.schema import canonical_json
 from cohort.search.schema import Option, Search
 from cohort.therapy import load_therapy
-from cohort.trial.checks import read_course
+from cohort.trial.doses import read_course
 from cohort.trial.regimen import DoseCourse
 from cohort.units import DAYS_PER_MONTH
 
 Code = tuple[int, ...]
+"""The number of each slot's choice."""
+Candidate = tuple[int | tuple[int, float], ...]
+"""The same, or with what its doses are multiplied by."""
 _SAME = 1e-6
 
 
@@ -48,11 +51,24 @@ class Course:
         option: what is given.
         start: month since entry.
         months: for how long.
+        dose: what all doses are multiplied by.
     """
 
     option: Option
     start: float
     months: float
+    dose: float = 1.0
+
+    @property
+    def cost(self) -> float:
+        """What it costs, in the unit of the search file."""
+        return self.dose * (self.option.cost + self.option.monthly_cost * self.months)
+
+    @property
+    def words(self) -> str:
+        """The course as people write it."""
+        times = "" if self.dose == 1.0 else f" (dose x {self.dose:.3g})"
+        return f"{self.option.name} {self.months:g}{times}"
 
 
 @dataclass(frozen=True)
@@ -85,12 +101,13 @@ class Space:
         """Yield every candidate, the last slot varying fastest."""
         yield from itertools.product(*(range(len(choices)) for choices in self.slots))
 
-    def courses(self, code: Code) -> tuple[Course, ...]:
+    def courses(self, code: Candidate) -> tuple[Course, ...]:
         """Return a candidate's courses, each in its place."""
         found, start = [], 0.0
         for choices, taken in zip(self.slots, code, strict=True):
-            choice = choices[taken]
-            found.append(Course(choice.option, start, choice.months))
+            number, dose = taken if isinstance(taken, tuple) else (taken, 1.0)
+            choice = choices[number]
+            found.append(Course(choice.option, start, choice.months, dose))
             start += choice.months
         return tuple(found)
 
@@ -110,16 +127,15 @@ class Space:
     def _fits(self, end: float) -> bool:
         return end <= self.search.objective.month + _SAME
 
-    def treated_months(self, code: Code) -> float:
+    def treated_months(self, code: Candidate) -> float:
         """Return for how many months a candidate gives anything."""
         return sum(c.months for c in self.courses(code) if c.option.treatments)
 
-    def cost(self, code: Code) -> float:
+    def cost(self, code: Candidate) -> float:
         """Return what a candidate costs, in the unit of the search file."""
-        costs = (c.option.cost + c.option.monthly_cost * c.months for c in self.courses(code))
-        return round(sum(costs), 9)  # so that equal costs are equal
+        return round(sum(course.cost for course in self.courses(code)), 9)  # equal ones are equal
 
-    def broken(self, code: Code) -> list[str]:
+    def broken(self, code: Candidate) -> list[str]:
         """Return the rules that a candidate breaks, in words; none for one that is allowed."""
         courses, rules = self.courses(code), self.search.constraints
         uses: Counter[str] = Counter()
@@ -146,11 +162,11 @@ class Space:
         told += [f"{b} after {a}" for a, b in rules.forbidden if (a, b) in pairs]
         return told
 
-    def words(self, code: Code) -> str:
+    def words(self, code: Candidate) -> str:
         """Return a candidate as people write it: `romosozumab 12 > alendronate 24` (months)."""
-        return " > ".join(f"{c.option.name} {c.months:g}" for c in self.courses(code))
+        return " > ".join(course.words for course in self.courses(code))
 
-    def key(self, code: Code) -> str:
+    def key(self, code: Candidate) -> str:
         """Return the hash of the doses that a candidate gives: equal schedules share it."""
         doses = [d for course in self.courses(code) for d in course_doses(course)]
         return hashlib.sha256(canonical_json(_joined(doses)).encode()).hexdigest()
@@ -181,7 +197,8 @@ def course_doses(course: Course) -> tuple[DoseCourse, ...]:
     found = []
     for given in course.option.treatments:
         doses = option_doses(given.therapy, given.regimen, course.months)
-        found.append(replace(doses, start_day=doses.start_day + shift))
+        amount = course.dose * doses.amount
+        found.append(replace(doses, start_day=doses.start_day + shift, amount=amount))
     return tuple(found)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from cohort.results.schema import MANIFEST_KEY, canonical_json
 from cohort.search.outcome import mean_and_error, per_person, unit, words
-from cohort.search.space import Code, Space
+from cohort.search.space import Candidate, Space
+
+Kind = TypeVar("Kind", bound=Candidate)
 
 NO_RESULT = "nobody could be computed"
 
@@ -31,7 +33,7 @@ class Ranked:
     simulated: int
 
 
-def ranked(space: Space, codes: Sequence[Code], values: Mapping[Code, np.ndarray]) -> Ranked:
+def ranked(space: Space, codes: Sequence[Kind], values: Mapping[Kind, np.ndarray]) -> Ranked:
     """Rank candidates.
 
     Args:
@@ -68,7 +70,7 @@ def ranked(space: Space, codes: Sequence[Code], values: Mapping[Code, np.ndarray
     return Ranked(rows, int((~np.isfinite(whole)).sum()) if done else 0, len(done))
 
 
-def _burden(space: Space, code: Code) -> float:
+def _burden(space: Space, code: Candidate) -> float:
     cost = space.search.objective.against == "cost"
     return space.cost(code) if cost else space.treated_months(code)
 
@@ -85,11 +87,13 @@ def _front(points: Sequence[tuple[float, float]]) -> set[int]:
     return kept
 
 
-def _row(space: Space, code: Code) -> dict[str, Any]:
+def _row(space: Space, code: Candidate) -> dict[str, Any]:
     row: dict[str, Any] = {"sequence": space.words(code)}
     for number, course in enumerate(space.courses(code), start=1):
         row[f"slot_{number}"] = course.option.name
         row[f"months_{number}"] = course.months
+        if space.search.method.name == "gradient":
+            row[f"dose_{number}"] = course.dose
     burden = {"treated_months": space.treated_months(code), "cost": space.cost(code)}
     return row | burden | {"schedule": space.key(code)}
 
@@ -111,6 +115,9 @@ def candidates_schema(space: Space, identity: Mapping[str, Any]) -> pa.Schema:
     for number in range(1, len(space.slots) + 1):
         fields.append((f"slot_{number}", text, "", f"Option of course {number}"))
         fields.append((f"months_{number}", pa.float32(), "month", f"Length of course {number}"))
+        if space.search.method.name == "gradient":
+            told = f"What the doses of course {number} are multiplied by"
+            fields.append((f"dose_{number}", real, "1", told))
     fields += [
         ("n", pa.int32(), "1", "Persons with a value"),
         ("mean", real, its_unit, f"{what}: {'share' if objective.is_share else 'mean'} of persons"),

@@ -69,11 +69,12 @@ def one_design(
     effect: float = 1.0,
     *,
     null: bool = False,
-    dropout: float = 0.0,
+    dropout: float | tuple[float, ...] = 0.0,
     allocation: tuple[int, ...] | None = None,
     visits: tuple[float, ...] = (6.0, 12.0, 24.0),
 ) -> Design:
     """Return a design whose endpoint is its last visit."""
     arms = people.measured.shape[1]
     ratio = allocation or (1,) * arms
-    return Design(0, participants, effect, null, ratio, visits, dropout)
+    leave = dropout if isinstance(dropout, tuple) else (dropout,) * arms
+    return Design(0, participants, effect, null, ratio, visits, leave)

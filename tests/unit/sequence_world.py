@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cohort.search.space import Code, Space
+from cohort.search.space import Candidate, Space
 
 STRENGTH = {"alendronate": 1.0, "denosumab": 2.0, "romosozumab": 3.0, "teriparatide": 1.5}
 REGIMEN = {
@@ -61,7 +61,7 @@ class World:
     def __init__(self, space: Space, breaks_after: int | None = None) -> None:
         self._space = space
         self._left = breaks_after
-        self.tried: list[Code] = []
+        self.tried: list[Candidate] = []
 
     @property
     def batch(self) -> int:
@@ -70,7 +70,7 @@ class World:
     def prepare(self) -> None:
         """Nothing to prepare."""
 
-    def values(self, codes: Sequence[Code]) -> Iterator[np.ndarray]:
+    def values(self, codes: Sequence[Candidate]) -> Iterator[np.ndarray]:
         # Persons' factors: symmetric about 1, so that the mean is the closed form.
         factor = 1.0 + 0.1 * np.linspace(-1.0, 1.0, self._space.search.patients)
         for code in codes:

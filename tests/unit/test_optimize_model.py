@@ -127,3 +127,45 @@ def test_search_gives_what_the_enumeration_by_hand_gives(
         assert mean == pytest.approx(by_hand[words], rel=1e-12)
     if method == "enumerate":
         assert table["sequence"].tolist() == sorted(by_hand, key=lambda w: -by_hand[w])
+
+
+def test_derivatives_by_dose_are_those_of_differences_and_find_the_best_of_a_grid() -> None:
+    configure("cpu")
+    from cohort.search.climb import best_doses
+    from cohort.search.doses import Climb
+    from cohort.search.evaluate import Evaluator
+
+    raw = document("denosumab", "alendronate", slots=2)
+    for option in raw["options"]:
+        option |= {"dose": [0.05, 2.0], "monthly_cost": 1 / 12}
+    prepared = parse_search(
+        raw
+        | {
+            "patients": 4,
+            "objective": {"month": 24.0, "against": "cost"},
+            "method": {"name": "gradient", "prices": [0.8]},
+            "engine": {"accuracy": "draft"},
+        }
+    )
+    space = Space(prepared.search)
+    evaluator = Evaluator(space, prepared.study)
+    evaluator.prepare()
+
+    def means(doses: list[tuple[float, float]]) -> np.ndarray:
+        codes = [tuple(enumerate(pair)) for pair in doses]
+        return np.stack(list(evaluator.values(codes))).astype(np.float64).mean(axis=1)
+
+    value, slopes = evaluator.slopes(((0, 0.4), (1, 0.7)))
+    step = 0.05  # numbers are float32, so that steps cannot be small
+    grid = [(a, b) for a in np.linspace(0.05, 2.0, 11) for b in np.linspace(0.05, 2.0, 11)]
+    around = [(0.4 + step, 0.7), (0.4 - step, 0.7), (0.4, 0.7 + step), (0.4, 0.7 - step)]
+    tried = means([(0.4, 0.7), *around, *grid])
+    assert value == pytest.approx(tried[0], rel=1e-5)
+    differences = (tried[[1, 3]] - tried[[2, 4]]) / (2 * step)
+    np.testing.assert_allclose(slopes, differences, rtol=0.02)
+    assert (slopes > 0).all()
+    found = best_doses(space, evaluator.slopes, Climb((0, 1), 0.8))
+    best = float((tried[5:] - 0.8 * np.sum(grid, axis=1)).max())
+    reached = float(means([(found[0], found[1])])[0]) - 0.8 * found.sum()
+    assert best - 1e-5 <= reached < best + 0.03
+    assert ((found > 0.05) & (found < 2.0)).any()

@@ -118,6 +118,77 @@ def test_interim_looks_keep_the_error_and_save_participants() -> None:
     assert share(rows, "look") < 3.0
 
 
+@pytest.mark.parametrize(
+    ("rule", "binding"),
+    [("obrien_fleming_spending", False), ("pocock_spending", True), ("conditional_power", False)],
+)
+def test_trials_that_stop_for_futility_have_the_probabilities_of_a_normal_walk(
+    rule: str, binding: bool
+) -> None:
+    """Shares of trials that stop, against simulated normal walks between the same bounds."""
+    test = {"looks": (0.4, 0.7, 1.0), "futility": {"rule": rule, "binding": binding}}
+    people = gaussian_people((0.0, 1.7))
+    plan = plan_for(people, test=test)
+    looks = plan.looks
+    assert looks.futility is not None
+    futility = looks.futility
+    z = np.random.default_rng(7).normal(size=(400_000, 3)) * np.sqrt([0.4, 0.3, 0.3])
+
+    def walked(drift: float) -> tuple[float, float]:
+        """Return the share that is shown, and that stops early as futile."""
+        walk = (z + drift * np.array([0.4, 0.3, 0.3])).cumsum(axis=1) / np.sqrt([0.4, 0.7, 1.0])
+        out = (walk >= looks.critical) | (walk < futility)
+        first = out.argmax(axis=1)  # the last bounds are equal: everybody is out by then
+        shown = (walk >= looks.critical)[np.arange(len(walk)), first]
+        return float(shown.mean()), float((~shown & (first < 2)).mean())
+
+    for effect, null in ((0.0, True), (1.0, False)):
+        design = one_design(people, 200, effect, null=null)
+        rows = rows_of(people, plan, design, 2000)
+        drift = 0.0 if null else float(np.mean(rows["estimate"]) / np.mean(rows["se"]))
+        if not null:  # of a whole trial
+            whole = rows_of(people, plan_for(people), design, 500)
+            drift = float(np.mean(whole["estimate"]) / np.mean(whole["se"]))
+        shown, futile = walked(drift)
+        if null:
+            assert shown <= 0.025 + 1e-3
+        early = np.mean((rows["look"].to_numpy() < 3) & ~np.asarray(rows["rejected"]))
+        assert within(share(rows, "rejected"), shown, 2000, errors=4.5)
+        assert within(float(early), futile, 2000, errors=4.5)
+
+
+def test_arms_leave_at_rates_of_their_own() -> None:
+    plan = plan_for(PEOPLE)
+    design = one_design(PEOPLE, 400, dropout=(0.1, 0.3))
+    drawn = drawn_trials(PEOPLE, plan, design, np.arange(50))
+    for number, rate in enumerate((0.1, 0.3)):
+        stays = np.isfinite(drawn.trial.endpoint[drawn.trial.arm == number])
+        assert within(float(stays.mean()), (1 - rate) ** 2, stays.size)
+    assert design.mean_dropout == pytest.approx(0.2)
+    alone = drawn_trials(PEOPLE, plan, one_design(PEOPLE, 400, dropout=0.1), np.arange(50))
+    first = drawn.trial.arm == 0
+    np.testing.assert_array_equal(drawn.trial.values[first], alone.trial.values[first])
+
+
+def test_where_leaving_counts_arms_that_differ_in_it_have_no_null() -> None:
+    """Carried forward: an arm whose participants leave early shows the earlier, smaller change."""
+    people = gaussian_people((1.0, 1.0))
+    plan = plan_for(people, analysis={"missing": "carried_forward"})
+    rates = (0.0, 0.75)
+    null = one_design(people, 100, 0.0, null=True, dropout=rates)
+    assert np.isnan(true_effects(people, plan, null)).all()
+    observed = plan_for(people)
+    assert true_effects(people, observed, null)[0, 0] == 0.0
+    # 0.25 a year: 0.5, 0.25, 0.0625 are there at 6, 12, 24 months, where the mean is 0.4, 0.7, 1.
+    mean = np.einsum("pv->v", people.true[0, 0].astype(float)) / 20_000
+    weights = np.array([0.25, 0.1875, 0.0625]) / 0.5
+    design = one_design(people, 100, dropout=rates)
+    expected = weights @ mean[1:] - mean[3]
+    assert true_effects(people, plan, design)[0, 0] == pytest.approx(expected, rel=1e-4)
+    rows = rows_of(people, plan, design, 400)
+    assert 0.92 < share(rows, "covered") < 0.98
+
+
 def test_holm_keeps_the_error_over_three_arms() -> None:
     people = gaussian_people((0.0, 0.0, 0.0))
     plan = plan_for(people, test={"multiplicity": "holm"})

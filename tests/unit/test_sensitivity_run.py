@@ -160,6 +160,17 @@ def test_a_complete_job_computes_nothing(tmp_path: Path) -> None:
     assert digests(tmp_path) == before
 
 
+@pytest.mark.parametrize("gone", ["indices.parquet", "evaluations.parquet"])
+def test_a_job_whose_table_was_deleted_makes_it_again(gone: str, tmp_path: Path) -> None:
+    prepared, out = load_job(SMALL), tmp_path / "out"
+    run(prepared, out, Formula(columns=1))
+    before = {path.name: pq.read_table(path) for path in out.glob("*.parquet")}
+    (out / gone).unlink()
+    assert run(prepared, out, Formula(columns=1))["status"] == "done"
+    for name, table in before.items():
+        assert pq.read_table(out / name).equals(table)
+
+
 def test_another_job_is_refused_and_overwritten_on_demand(tmp_path: Path) -> None:
     run(load_job(SMALL), tmp_path, Formula(columns=1))
     other = load_job(SMALL, seed=9)

@@ -149,6 +149,24 @@ def test_imputation_keeps_what_was_measured_and_is_addressed_by_its_seed() -> No
     np.testing.assert_array_equal(values, imputed(trial, 3))
 
 
+def test_imputed_values_scatter_as_the_unbiased_variance_says() -> None:
+    """One visit, arms of 6 and 8 values: y* - mean has variance s2 (1 + 1/n), s2 = RSS / 12."""
+    rng = np.random.default_rng(8)
+    arm = np.repeat([0, 1], [6, 8])
+    there = rng.normal(0, 2, 14) + 5.0 * arm
+    values = np.concatenate([there, np.full(2, np.nan)])[None, :, None]
+    arms = np.append(arm, [0, 1])[None]
+    trial = Trial(MONTHS[:1], arms, 2, values, np.empty((1, 16, 0)), np.zeros(1, np.uint64))
+    drawn = imputed(trial, 20_000)[:, 14:, 0]
+    means = np.array([there[arm == a].mean() for a in (0, 1)])
+    variance = sum(((there[arm == a] - means[a]) ** 2).sum() for a in (0, 1)) / 12
+    np.testing.assert_allclose(drawn.mean(axis=0), means, atol=4 * np.sqrt(variance / 15_000))
+    expected = variance * (1 + 1 / np.array([6, 8]))
+    # Squares of Student's t with 14 degrees of freedom: relative variance 2.6 each.
+    found = ((drawn - means) ** 2).mean(axis=0)
+    np.testing.assert_allclose(found, expected, rtol=4 * np.sqrt(2.6 / 20_000))
+
+
 def test_last_value_carried_forward() -> None:
     rows = np.array([[1.0, np.nan, 3.0, np.nan], [np.nan, np.nan, 5.0, 6.0]])
     nan = np.nan

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bad_input_case import BASE
@@ -17,6 +19,7 @@ import cohort as package
 from cohort.api import runs
 from cohort.api.power import replicate
 from cohort.cli import main
+from cohort.model.parameters import parameter_set, set_file
 from cohort.planning import run as planning_run
 
 Run = Callable[..., tuple[int, str, str]]
@@ -115,6 +118,69 @@ def test_the_same_command_goes_on_to_the_same_numbers(
     assert Path("cut/power.parquet").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("gone", ["replicates.parquet", "figures"])
+def test_a_job_whose_results_were_deleted_is_not_complete(cohort: Run, gone: str) -> None:
+    assert cohort("power", "plan.toml", "--out", "here", "--quiet")[0] == 0
+    before, path = tables(Path("here")), Path("here") / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert cohort("power", "plan.toml", "--out", "here", "--quiet")[0] == 0
+    assert path.exists()
+    assert all(table.equals(tables(Path("here"))[name]) for name, table in before.items())
+    assert json.loads(Path("here/manifest.json").read_text())["status"] == "done"
+
+
+def test_looks_and_their_boundaries_are_told(cohort: Run) -> None:
+    looks = ("--config", "test.looks=[0.5, 1.0]", "--config", "grid.effect=[1.0]")
+    stops = ("--config", "test.futility.rule=conditional_power")
+    code, out, err = cohort("power", "plan.toml", *looks, *stops)
+    assert (code, err) == (0, "")
+    assert "futile below Z" in out
+    assert "stopped as futile %" in out
+    told = json.loads(Path("results/plan-0/manifest.json").read_text())["looks"]
+    # Lan & DeMets 1983: 2.963 and 1.969 (two looks, O'Brien and Fleming's spending, 5 %).
+    assert [row["efficacy"] for row in told] == pytest.approx([2.963, 1.969], abs=1e-3)
+    power = tables(Path("results/plan-0"))["power"].to_pylist()
+    assert all(0 <= row["stopped_for_futility"] <= 1 for row in power)
+    assert all(row["mean_participants"] <= row["participants"] for row in power)
+    code, out, _ = cohort("power", "plan.toml", *looks, *stops, "--dry-run", "--json")
+    assert json.loads(out)["looks"] == told
+
+
+def test_dropout_of_each_arm_is_told(cohort: Run) -> None:
+    rates = ("grid.dropout=[0.0]", "grid.dropout_by_arm=[[0.1, 0.3], [0.3, 0.1]]")
+    code, out, err = cohort("power", "plan.toml", *(f"--config={text}" for text in rates))
+    assert (code, err) == (0, "")
+    assert "0.1:0.3" in out
+    power = tables(Path("results/plan-0"))["power"].to_pandas()
+    assert set(power["dropout_by_arm"]) == {"0.1:0.3", "0.3:0.1"}
+    assert power["dropout"].to_numpy() == pytest.approx(0.2)
+
+
+def test_under_draws_of_the_parameters_power_is_assurance(cohort: Run) -> None:
+    """The pretended effect of draws 0, 1, 2 is 1, 1.1 and 1.2 times that of the set itself."""
+    Path("mine.toml").write_text(set_file("default").read_text(encoding="utf-8"))
+    values = {"bE": parameter_set().values["bE"] * np.linspace(0.9, 1.1, 3)}
+    told = {"method": "made up", "parameter_set_hash": parameter_set().hash}
+    draws = pa.table({"draw": np.arange(3, dtype=np.int32), **values})
+    pq.write_table(draws.replace_schema_metadata(told), "mine.draws.parquet")
+    job = ("power", "plan.toml", "--config", 'config=["parameters.set=mine.toml"]')
+    assert cohort(*job, "--out", "set", "--quiet")[0] == 0
+    code, out, err = cohort(*job, "--out", "drawn", "--draws", "3")
+    assert (code, err) == (0, "")
+    assert "5-95 % of draws" in out
+    assert json.loads(Path("drawn/manifest.json").read_text())["counts"]["draws"] == 3
+    of_set, drawn = (tables(Path(root))["power"].to_pandas() for root in ("set", "drawn"))
+    np.testing.assert_allclose(drawn["true_effect"], 1.1 * of_set["true_effect"], rtol=1e-5)
+    assert of_set["assurance"].isna().all()
+    rows = tables(Path("drawn"))["replicates"].to_pandas()
+    assert (rows["draw"] == rows["replicate"] % 3).all()
+    by_draw = rows.groupby(["design", "draw"])["rejected"].mean().unstack()
+    np.testing.assert_allclose(drawn["assurance"], by_draw.mean(axis=1))
+    np.testing.assert_allclose(drawn["power_high"], np.percentile(by_draw, 95, axis=1))
+    code, _, err = cohort(*job, "--out", "more", "--draws", "9")
+    assert (code, "--draws" in err) == (2, True)
+
+
 def test_another_job_is_refused_and_overwrite_starts_anew(cohort: Run) -> None:
     assert cohort("power", "plan.toml", "--out", "here", "--quiet")[0] == 0
     other = ("power", "plan.toml", "--out", "here", "--quiet", "--seed", "5")
@@ -163,6 +229,24 @@ def test_json_is_all_that_stdout_holds(cohort: Run) -> None:
         (["grid.participants=[5000000]"], ["grid.participants.0", "1e+06 or less"]),
         (["grid.participants=[]"], ["grid.participants: the list is empty"]),
         (["grid.dropout=[1.5]"], ["grid.dropout.0: found 1.5; allowed is below 1"]),
+        (
+            ["grid.dropout_by_arm=[[0.1, 0.2]]"],
+            ["grid.dropout_by_arm: stands beside dropout; give one of them."],
+        ),
+        (
+            ["grid.dropout=[0.0]", "grid.dropout_by_arm=[[0.1], [0.1, 1.0]]"],
+            ["grid.dropout_by_arm.1.1: found 1.0; allowed is below 1"],
+        ),
+        (
+            ["grid.dropout=[0.0]", "grid.dropout_by_arm=[[0.1]]"],
+            ["grid.dropout_by_arm.0", "a share for each arm"],
+        ),
+        (
+            ["test.futility.rule=obrien_fleming"],
+            ["test.futility.rule: found 'obrien_fleming'", "obrien_fleming_spending"],
+        ),
+        (["test.futility.rule=conditional_power"], ["test.looks: the list is empty; stopping"]),
+        (["test.futility.power=0.3"], ["test.futility.power: found 0.3; allowed is 0.5 or more"]),
         (["grid.visits=[[6, 3]]"], ["grid.visits.0", "rising months"]),
         (["grid.allocation=[[1, 1, 1]]"], ["grid.allocation.0", "a number for each arm"]),
         (["analysis.method=ancov"], ["analysis.method: found 'ancov'", "Did you mean 'ancova'?"]),

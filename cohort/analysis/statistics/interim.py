@@ -9,9 +9,7 @@ boundaries c_k are such that P(|Z_k| >= c_k for some k) = alpha, two-sided:
     obrien_fleming_spending 4 - 4 Phi(z_{1 - alpha/4} / sqrt(t)), alpha/2 on each side
                                                   (both Lan & DeMets 1983, 10.1093/biomet/70.3.659)
 
-Probabilities of crossing come from recursive numerical integration of the density of those who have
-not crossed yet (Armitage, McPherson & Rowe 1969, 10.2307/2343787; Jennison & Turnbull 2000, Group
-Sequential Methods, chapter 19).
+Probabilities of crossing are those of `walk`; stopping for futility is in `futility`.
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.float64]
-Boundary = Literal["obrien_fleming", "pocock", "obrien_fleming_spending", "pocock_spending"]
+from cohort.analysis.statistics.walk import Walk
 
-_NODES = 120
-"""Gauss-Legendre points over the region that goes on: far more than the tables' digits need."""
+Reals = npt.NDArray[np.float64]
+Spending = Literal["obrien_fleming_spending", "pocock_spending"]
+Boundary = Literal["obrien_fleming", "pocock", "obrien_fleming_spending", "pocock_spending"]
 
 
 def boundaries(fractions: Sequence[float], alpha: float, kind: Boundary) -> Reals:
@@ -41,24 +39,30 @@ def boundaries(fractions: Sequence[float], alpha: float, kind: Boundary) -> Real
     [2.178, 2.178]
     """
     t = np.asarray(fractions, dtype=float)
-    if kind in ("obrien_fleming_spending", "pocock_spending"):
-        return _spending_boundaries(t, np.diff(_spent(t, alpha, kind), prepend=0.0))
-    shape = np.ones_like(t) if kind == "pocock" else 1 / np.sqrt(t)
+    if kind == "obrien_fleming_spending" or kind == "pocock_spending":
+        return _spending_boundaries(t, np.diff(spent(t, alpha, kind), prepend=0.0))
+    shape = unscaled(t, kind)
 
     def excess(c: float) -> float:
         return float(crossing(t, c * shape).sum()) - alpha
 
-    return _root(excess, 0.5, 10.0) * shape
+    return root(excess, 0.5, 10.0) * shape
 
 
-def _root(excess: Callable[[float], float], low: float, high: float) -> float:
+def unscaled(t: Reals, kind: Boundary) -> Reals:
+    """Return the shape of a boundary that is a constant times it."""
+    return np.ones_like(t) if kind == "pocock" else 1 / np.sqrt(t)
+
+
+def root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function of one number is zero."""
     from scipy.optimize import root_scalar
 
     return float(root_scalar(excess, bracket=(low, high), method="brentq", xtol=1e-8).root)
 
 
-def _spent(t: Reals, alpha: float, kind: Boundary) -> Reals:
-    """Return the type I error spent by each look."""
+def spent(t: Reals, alpha: float, kind: Spending) -> Reals:
+    """Return the error spent by each look; the formulas are those of an error on both sides."""
     from scipy.stats import norm
 
     if kind == "pocock_spending":
@@ -70,14 +74,17 @@ def _spending_boundaries(t: Reals, shares: Reals) -> Reals:
     from scipy.stats import norm
 
     found: list[float] = []
-    for look, share in enumerate(shares):
+    walk = Walk(0.0)
+    for now, share in zip(t, shares, strict=True):
+        walk.to(float(now))
 
-        def excess(c: float, look: int = look, share: float = share) -> float:
-            return float(crossing(t[: look + 1], np.array([*found, c]))[-1]) - share
+        def excess(c: float, share: float = share) -> float:
+            return walk.above(c) + walk.below(-c) - share
 
         # What was spent before only lowers the chance of crossing now, so this bounds c above.
         upper = float(norm.isf(share / 2)) + 1e-6
-        found.append(_root(excess, 0.0, upper))
+        found.append(root(excess, 0.0, upper))
+        walk.go_on(-found[-1], found[-1])
     return np.array(found)
 
 
@@ -89,19 +96,23 @@ def crossing(fractions: Reals, critical: Reals, drift: float = 0.0) -> Reals:
         critical: critical value at each look.
         drift: mean of Z at full information: the effect over its standard error.
     """
-    from scipy.stats import norm
+    above, below = exits(fractions, -critical, critical, drift)
+    return above + below
 
-    base, weight = np.polynomial.legendre.leggauss(_NODES)
-    result = np.empty(len(critical))
-    # In the scale of the score S = Z sqrt(t), increments are independent: N(drift dt, dt).
-    edge = critical * np.sqrt(fractions)
-    steps = np.diff(fractions, prepend=0.0)
-    points, mass = np.zeros(1), np.ones(1)
-    for look, (limit, step) in enumerate(zip(edge, steps, strict=True)):
-        mean, sd = points + drift * step, np.sqrt(step)
-        outside = norm.sf(limit, mean, sd) + norm.cdf(-limit, mean, sd)
-        result[look] = mass @ outside
-        here = limit * base
-        density = norm.pdf(here[:, None], mean[None, :], sd) @ mass
-        points, mass = here, density * weight * limit
-    return result
+
+def exits(fractions: Reals, lower: Reals, upper: Reals, drift: float = 0.0) -> tuple[Reals, Reals]:
+    """Return the probabilities of leaving first at each look, above `upper` and below `lower`.
+
+    Args:
+        fractions: share of the information at each look.
+        lower: bound of Z at each look, not above `upper`.
+        upper: the other bound.
+        drift: mean of Z at full information.
+    """
+    walk, above, below = Walk(drift), [], []
+    for t, low, high in zip(fractions, lower, upper, strict=True):
+        walk.to(float(t))
+        above.append(walk.above(float(high)))
+        below.append(walk.below(float(low)))
+        walk.go_on(float(low), float(high))
+    return np.array(above), np.array(below)

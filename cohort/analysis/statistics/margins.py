@@ -48,5 +48,9 @@ class Hypothesis:
         """Return the p value: two-sided for superiority, one-sided for non-inferiority."""
         if self.claim == "superiority":
             return effect.two_sided(self.null)
-        one_sided = effect.greater if self.higher_is_better else effect.less
-        return one_sided(self.null)
+        return self.one_sided(effect)
+
+    def one_sided(self, effect: Effect) -> npt.NDArray[np.float64]:
+        """Return the one-sided p value, small where the effect is in the better direction."""
+        better = effect.greater if self.higher_is_better else effect.less
+        return better(self.null)

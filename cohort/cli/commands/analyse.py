@@ -78,6 +78,21 @@ def command(
             "--multiplicity", metavar="HOW", help="none, bonferroni, holm or hierarchical."
         ),
     ] = "holm",
+    looks: Annotated[
+        str | None,
+        typer.Option(
+            "--looks",
+            metavar="SHARE,...,1",
+            help="Interim looks: the share of participants in each, such as 0.5,1.",
+            show_default=False,
+        ),
+    ] = None,
+    boundary: Annotated[
+        str, typer.Option("--boundary", metavar="SHAPE", help="Boundary of the looks.")
+    ] = "obrien_fleming_spending",
+    futility: Annotated[
+        str, typer.Option("--futility", metavar="RULE", help="When they stop for futility.")
+    ] = "none",
     seed: o.OwnSeed = 0,
     out: o.Out = None,
     quiet: o.Quiet = False,
@@ -85,7 +100,7 @@ def command(
 ) -> None:
     """Analyse a run as a trial: what was measured, with intervals, beside the true effect."""
     from cohort.api.analysis import analyse
-    from cohort.cli.analysis_table import pairs_of, print_analysis, subgroups_of
+    from cohort.cli.analysis_table import pairs_of, print_analysis, shares_of, subgroups_of
     from cohort.cli.tables import print_json
 
     found = analyse(
@@ -100,11 +115,16 @@ def command(
         higher_is_better=not lower,
         alpha=alpha,
         multiplicity=multiplicity,
+        looks=shares_of(looks),
+        boundary=boundary,
+        futility=futility,
         seed=seed,
         out=out,
     )
     if as_json:
-        rows = found.table.to_pylist()
-        print_json({"outcome": found.outcome, "month": found.month, "rows": rows})
+        told = {"outcome": found.outcome, "month": found.month, "rows": found.table.to_pylist()}
+        if found.looks is not None:
+            told["looks"] = found.looks.to_pylist()
+        print_json(told)
     elif not quiet:
         print_analysis(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -49,10 +50,8 @@ def command(
 ) -> None:
     """Power and sample size: whole trials, resampled from one simulated cohort."""
     from cohort.api.power import power, results_folder
-    from cohort.cli.power_table import print_power, show_designs
-    from cohort.cli.progress import progress_bar
-    from cohort.cli.tables import print_json
-    from cohort.errors import TooManyFailed
+    from cohort.cli.jobs import run_and_tell
+    from cohort.cli.power_table import show_designs, tell_power
     from cohort.planning.load import load_power
 
     prepared = load_power(job, config or (), seed=seed, persons=patients, accuracy=accuracy)
@@ -60,25 +59,17 @@ def command(
     if dry_run:
         show_designs(prepared, folder, as_json)
         return
-    too_many = None
-    with progress_bar(prepared.job.name, quiet=quiet or as_json) as progress:
-        try:
-            power(
-                prepared,
-                out=folder,
-                device=device,
-                workers=workers,
-                draws=draws,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except TooManyFailed as error:
-            too_many = error
-    if as_json:
-        from cohort.cli.power_table import power_json
-
-        print_json(power_json(folder))
-    elif not quiet:
-        print_power(folder)
-    if too_many is not None:
-        raise too_many
+    run_and_tell(
+        prepared.job.name,
+        partial(
+            power,
+            prepared,
+            out=folder,
+            device=device,
+            workers=workers,
+            draws=draws,
+            overwrite=overwrite,
+        ),
+        lambda: tell_power(folder, quiet=quiet, as_json=as_json),
+        silent=quiet or as_json,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,7 @@ def command(
     """Finish what was interrupted; merge shards."""
     from cohort.api.runs import resume
     from cohort.cli.ending import tell_outcome
-    from cohort.cli.progress import progress_bar
-    from cohort.errors import TooManyFailed
+    from cohort.cli.jobs import run_and_tell
     from cohort.results.reader import read_manifest
 
     if read_manifest(folder).get("kind") == "search":
@@ -34,12 +34,9 @@ def command(
 
         sensitivity(str(folder), device=device, workers=workers, quiet=quiet, as_json=as_json)
         return
-    too_many = None
-    with progress_bar(str(folder), quiet=quiet or as_json) as progress:
-        try:
-            resume(folder, device=device, workers=workers, progress=progress)
-        except TooManyFailed as error:
-            too_many = error
-    tell_outcome(folder, quiet=quiet, as_json=as_json)
-    if too_many is not None:
-        raise too_many
+    run_and_tell(
+        str(folder),
+        partial(resume, folder, device=device, workers=workers),
+        lambda: tell_outcome(folder, quiet=quiet, as_json=as_json),
+        silent=quiet or as_json,
+    )

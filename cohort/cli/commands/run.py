@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,8 +40,7 @@ def command(
     from cohort.api.runs import run as run_trial
     from cohort.api.studies import load_study, results_folder
     from cohort.cli.ending import tell_outcome
-    from cohort.cli.progress import progress_bar
-    from cohort.errors import TooManyFailed
+    from cohort.cli.jobs import run_and_tell
     from cohort.execute.folder import Shard
 
     checked = load_study(
@@ -52,27 +52,29 @@ def command(
         threads = default_workers(device) if workers is None else workers
         _show_estimate(checked, draws, folder, threads, as_json)
         return
-    too_many = None
-    with progress_bar(checked.name, quiet=quiet or as_json) as progress:
-        try:
-            run_trial(
-                checked,
-                out=folder,
-                device=device,
-                workers=workers,
-                draws=draws,
-                shard=shard,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except TooManyFailed as error:
-            too_many = error
-    if share.whole:
-        tell_outcome(folder, quiet=quiet, as_json=as_json)
-    elif not quiet:
-        print(f"share {share} is in {folder}; `cohort resume {folder}` merges once all are there")
-    if too_many is not None:
-        raise too_many
+
+    def tell() -> None:
+        if share.whole:
+            tell_outcome(folder, quiet=quiet, as_json=as_json)
+        elif not quiet:
+            told = f"`cohort resume {folder}` merges once all are there"
+            print(f"share {share} is in {folder}; {told}")
+
+    run_and_tell(
+        checked.name,
+        partial(
+            run_trial,
+            checked,
+            out=folder,
+            device=device,
+            workers=workers,
+            draws=draws,
+            shard=shard,
+            overwrite=overwrite,
+        ),
+        tell,
+        silent=quiet or as_json,
+    )
 
 
 def _show_estimate(
@@ -82,12 +84,14 @@ def _show_estimate(
     from cohort.api.studies import drawn_parameters, run_spec
     from cohort.cli.tables import print_json
     from cohort.execute.estimate import estimate
+    from cohort.trial.study import study_courses
 
     size = estimate(
         run_spec(study, drawn_parameters(study, draws)),
         extra=study.outputs.extra,
         measured=study.measurement.enabled,
         workers=workers,
+        courses=[len(courses.schedules) for courses in study_courses(study).values()],
     )
     if as_json:
         print_json({"study": study.name, "out": str(folder), "valid": True, **size.as_dict()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,9 +42,9 @@ def command(
 ) -> None:
     """Sensitivity: which parameter, covariate or drug PK moves which outcome, by how much."""
     from cohort.api.sensitivity import sensitivity
+    from cohort.cli.jobs import run_and_tell
     from cohort.cli.levers import show_plan, tell_sensitivity
-    from cohort.cli.progress import progress_bar
-    from cohort.errors import BadInput, TooManyFailed
+    from cohort.errors import BadInput
     from cohort.levers.identity import begun
     from cohort.levers.layout import results_folder
     from cohort.levers.load import load_job
@@ -58,19 +59,11 @@ def command(
     if dry_run:
         show_plan(prepared, folder, as_json=as_json)
         return
-    too_many = None
-    with progress_bar(prepared.job.name, quiet=quiet or as_json) as progress:
-        try:
-            sensitivity(
-                prepared,
-                out=folder,
-                device=device,
-                workers=workers,
-                overwrite=overwrite,
-                progress=progress,
-            )
-        except TooManyFailed as error:
-            too_many = error
-    tell_sensitivity(folder, quiet=quiet, as_json=as_json)
-    if too_many is not None:
-        raise too_many
+    run_and_tell(
+        prepared.job.name,
+        partial(
+            sensitivity, prepared, out=folder, device=device, workers=workers, overwrite=overwrite
+        ),
+        lambda: tell_sensitivity(folder, quiet=quiet, as_json=as_json),
+        silent=quiet or as_json,
+    )
