@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cohort.therapy import load_therapy
-from cohort.trial.checks import read_course
+from cohort.trial.doses import read_course
 from cohort.trial.regimen import DoseCourse
 from cohort.trial.schema import Arm, Study
 from cohort.units import DAYS_PER_MONTH

@@ -26,6 +26,8 @@ from cohort.results.block import BlockResult, Simulator
 from cohort.results.layout import PART, Layout
 from cohort.results.schema import (
     COUNTS_KEY,
+    COURSE,
+    COURSE_MONTH,
     canonical_json,
     events_schema,
     patients_schema,
@@ -151,8 +153,11 @@ def _block(spec: RunSpec, simulator: Simulator, task: _Task) -> _Computed:
     """Simulate one block and lay its rows out, in a worker thread."""
     block = guarded(lambda: simulator.block(task.slots, task.arms, task.draw))
     identity = spec.identity()
-    columns = [name for name in block.visits[task.arms[0]] if name != "day"]
-    persons = patients_schema(block.patients, identity, simulator.theta_fields)
+    first = task.arms[0]
+    columns = [name for name in block.visits[first] if name != "day"]
+    own = [*block.patients, *block.of_arm.get(first, ())]
+    own += [COURSE, COURSE_MONTH] if block.courses else []
+    persons = patients_schema(own, identity, simulator.theta_fields)
     _require_months(spec, block)
     tables = {
         arm: arm_tables(
@@ -160,7 +165,7 @@ def _block(spec: RunSpec, simulator: Simulator, task: _Task) -> _Computed:
             arm,
             task.slots,
             persons,
-            visits_schema(columns, identity, arm),
+            visits_schema(columns, identity, arm, courses=bool(block.courses)),
             task.draw,
             events_schema(identity, arm) if block.events else None,
         )

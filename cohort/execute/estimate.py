@@ -8,6 +8,7 @@ under each draw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cohort.execute.spec import RunSpec
@@ -79,6 +80,7 @@ def estimate(
     measured: bool = True,
     workers: int = 1,
     speed: float = DEFAULT_SPEED,
+    courses: Sequence[int] = (),
 ) -> Estimate:
     """Return what a run will cost.
 
@@ -88,6 +90,7 @@ def estimate(
         measured: whether measurement error is simulated, hence `measured_` columns written.
         workers: threads that compute blocks.
         speed: patient-years computed per second.
+        courses: how many courses of treatment there are to compute of each arm; one by default.
 
     Raises:
         BadInput: an extra is not an outcome.
@@ -110,15 +113,17 @@ def estimate(
         patient_years=years,
         disk_bytes=round(values * _DISK_BYTES),
         memory_bytes=round(memory),
-        seconds=_lanes(spec) * spec.years / speed,
+        seconds=_lanes(spec, courses) * spec.years / speed,
         speed=speed,
     )
 
 
-def _lanes(spec: RunSpec) -> int:
+def _lanes(spec: RunSpec, courses: Sequence[int]) -> int:
     """Return for how many patients there is room in the tiles that are computed."""
+    times = courses or (1,) * len(spec.arms)
     arms = spec.ratios if spec.design == "randomised" else (1,) * len(spec.arms)
-    tiles = sum(-(-spec.persons * ratio // TILE) for ratio in arms)
+    pairs = zip(arms, times, strict=True)
+    tiles = sum(-(-spec.persons * ratio // TILE) * each for ratio, each in pairs)
     return tiles * TILE * (spec.draws or 1)
 
 

@@ -26,8 +26,8 @@ from cohort.results.schema import (
 from cohort.results.summary import write_summary
 from cohort.results.tables import Counts
 from cohort.results.writer import machine_errors, write_json, write_tables
-from cohort.results.yearly import write_yearly
-from cohort.trial.study import arm_courses, parse_study
+from cohort.results.yearly import Window, write_yearly
+from cohort.trial.study import parse_study, study_courses
 from cohort.units import DAYS_PER_MONTH
 
 
@@ -82,16 +82,23 @@ def _fracture_tables(spec: RunSpec, layout: Layout, progress: Progress) -> dict[
     }
 
 
-def treatment_windows(study: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
-    """Return the months from and to which each arm is treated, background left out.
+def treatment_windows(study: Mapping[str, Any]) -> dict[str, dict[str, list[Window]]]:
+    """Return the months from and to which each arm is treated, by the label of the course.
+
+    Background is left out.
 
     Args:
         study: the study as resolved.
     """
-    arms = arm_courses(parse_study({**study, "background": []}))
+    arms = study_courses(parse_study({**study, "background": []}))
     return {
-        arm: [(c.start_day / DAYS_PER_MONTH, c.end_day / DAYS_PER_MONTH) for c in courses]
-        for arm, courses in arms.items()
+        arm: {
+            course.label: [
+                (c.start_day / DAYS_PER_MONTH, c.end_day / DAYS_PER_MONTH) for c in course.doses
+            ]
+            for course in own.courses
+        }
+        for arm, own in arms.items()
     }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cohort.errors import BadInput
+from cohort.execute.assignment import assigned
 from cohort.parameter_draws import ParameterDraws
 from cohort.results.layout import PART
 from cohort.results.schema import canonical_json
@@ -174,19 +175,20 @@ class RunSpec:
     def groups(self, part: int) -> list[tuple[tuple[str, ...], np.ndarray]]:
         """Return who is simulated in which arms in one part: pairs of arms and slots.
 
-        In a randomised design, slot i falls to an arm by its place in a repeated sequence that
-        holds every arm as often as its ratio says; slots are exchangeable, so this is as random
-        as the slots themselves, and never leaves an arm short.
+        Raises:
+            BadInput: the study's randomisation leaves an arm of the whole run without anybody.
         """
         first = part % self._parts_a_draw * PART
         slots = np.arange(first, min(first + PART, self.slots), dtype=np.int64)
         if self.design != "randomised":
             return [(self.arms, slots)]
-        place = slots % sum(self.ratios)
-        start, groups = 0, []
-        for arm, ratio in zip(self.arms, self.ratios, strict=True):
-            groups.append(((arm,), slots[(place >= start) & (place < start + ratio)]))
-            start += ratio
+        number = assigned(self.study, self.seed, self.ratios, slots)
+        groups = [((arm,), slots[number == place]) for place, arm in enumerate(self.arms)]
+        if self._parts_a_draw == 1 and (empty := [arm for (arm,), own in groups if not own.size]):
+            raise BadInput(
+                f"{self.name}: randomisation leaves nobody in {', '.join(empty)} of {slots.size} "
+                f"participants; take more of them, or fewer strata."
+            )
         return groups
 
     def part_arms(self, part: int) -> tuple[str, ...]:

@@ -54,6 +54,21 @@ class FractureEvents:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The courses of treatment that the patients of one arm of a block were on.
+
+    Attributes:
+        labels: of the arm's courses, `planned` first.
+        months: month of each course's last change, NaN where there is none.
+        number: of the course after what was decided at a visit, (N, V).
+    """
+
+    labels: tuple[str, ...]
+    months: np.ndarray
+    number: np.ndarray
+
+
+@dataclass(frozen=True)
 class BlockResult:
     """One simulated block: N patients, V visits, in the arms that were asked for.
 
@@ -62,23 +77,29 @@ class BlockResult:
             covariates, baselines, `weight`, `theta_<name>`; `sex` holds strings.
         visits: arm -> column -> (N, V): `day` and every outcome column, true and `measured_`.
         months: nominal months of the visits, (V,).
-        last_month: month of dropout, of death, or of the end, (N,), the same in every arm.
+        last_month: arm -> month of dropout, of death, or of the end, (N,).
         result_code: arm -> (N,) int8, a `ResultCode`; only `OK` patients get visits' values.
         first_bad_day: arm -> (N,) float32, NaN where the code is `OK` or no day is known.
         rejected: candidates rejected while drawing these patients, by reason.
         screened: candidates drawn for these patients, the accepted included.
         events: arm -> fractures and deaths; empty where the study does not ask for fractures.
+        of_arm: arm -> further columns of `patients.parquet`, those that depend on the arm, (N,).
+        courses: arm -> who was on which course; empty where no arm decides anything.
+        missed: who missed which visit, (N, V); None where nobody misses any.
     """
 
     patients: Mapping[str, np.ndarray]
     visits: Mapping[str, Mapping[str, np.ndarray]]
     months: np.ndarray
-    last_month: np.ndarray
+    last_month: Mapping[str, np.ndarray]
     result_code: Mapping[str, np.ndarray]
     first_bad_day: Mapping[str, np.ndarray]
     rejected: Mapping[str, int] = field(default_factory=dict)
     screened: int = 0
     events: Mapping[str, FractureEvents] = field(default_factory=dict)
+    of_arm: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    courses: Mapping[str, Taken] = field(default_factory=dict)
+    missed: np.ndarray | None = None
 
 
 class Simulator(Protocol):

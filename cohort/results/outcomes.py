@@ -29,6 +29,9 @@ FRACTURE = "fracture_"
 FRACTURE_RISK = "fracture_risk_"
 """What precedes it in the column that holds its probability."""
 
+PLANNED = "planned"
+"""What a course of treatment is called in which nothing was changed."""
+
 SITES = MappingProxyType(
     {"LS": "lumbar_spine", "TH": "total_hip", "FN": "femoral_neck"},
 )

@@ -24,6 +24,9 @@ ARM_KEY = b"cohort.arm"
 DRAW = "draw"
 """The column that tells posterior draws of the parameters apart, in a run that has them."""
 
+COURSE, COURSE_MONTH = "course", "course_month"
+"""The columns that tell courses of treatment apart, in a study whose arms decide about them."""
+
 THETA = "theta_"
 """What precedes the name of an individual parameter in `patients.parquet`."""
 
@@ -48,6 +51,10 @@ _FRACTURES: dict[str, tuple[str, str]] = {
     "vertebral_fractures": ("1", "Vertebral fractures at baseline: 0, 1, or 2 for several"),
     "fracture_frailty": ("1", "Multiplies all fracture hazards of the person; mean 1"),
     "death_month": ("month", "Month of death; null for who was alive when last seen"),
+}
+_COURSES: dict[str, tuple[pa.DataType, str, str]] = {
+    COURSE: (_WORDS, "", "Course of treatment when last seen: changes by name@month, or planned"),
+    COURSE_MONTH: (_REAL, "month", "Month of its last change; null where there was none"),
 }
 NULLABLE = frozenset({"years_since_menopause", "age_at_menopause", "death_month"})
 """Columns of `patients` in which NaN means "does not apply", not a failed patient."""
@@ -107,13 +114,16 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def visits_schema(columns: Iterable[str], identity: Mapping[str, Any], arm: str) -> pa.Schema:
+def visits_schema(
+    columns: Iterable[str], identity: Mapping[str, Any], arm: str, *, courses: bool = False
+) -> pa.Schema:
     """Return the schema of one arm's part files.
 
     Args:
         columns: outcome columns that the run writes, in any order.
         identity: the part of the manifest that is the same on every machine.
         arm: the arm, which the folder's name tells too.
+        courses: whether there are courses of treatment to tell apart.
 
     Raises:
         BadInput: a column is not in the table of outcomes.
@@ -124,6 +134,9 @@ def visits_schema(columns: Iterable[str], identity: Mapping[str, Any], arm: str)
         _field("month", _REAL, "month", "Nominal month of the visit (30.4375 days)"),
         _field("day", _REAL, "day", "Day on which the visit really took place, from baseline"),
     ]
+    if courses:
+        words = "Course of treatment after what was decided at this visit: changes by name@month"
+        fields.append(_field(COURSE, _WORDS, "", words))
     fields += [_outcome_field(name) for name in in_table_order(columns)]
     return pa.schema(fields, metadata=_metadata(identity, arm=arm))
 
@@ -170,7 +183,7 @@ def patients_schema(
     """
     given = set(columns)
     thetas = sorted(name for name in given if name.startswith(THETA))
-    known = {"sex", "weight", *_COVARIATES, *_BASELINES, *_FRACTURES}
+    known = {"sex", "weight", *_COVARIATES, *_BASELINES, *_FRACTURES, *_COURSES}
     if unknown := sorted(given - known - set(thetas)):
         raise ValueError(f"patients' columns without a unit and description: {unknown}")
     fields = [
@@ -189,6 +202,7 @@ def patients_schema(
         _field("last_month", _REAL, "month", "Month of dropout, of death, or of the study's end"),
         _field("result_code", pa.int8(), "", "0: has results; else why the visits are null"),
     ]
+    fields += [_field(n, *_COURSES[n]) for n in _COURSES if n in given]
     fields += [_field(n, _REAL, *_FRACTURES[n]) for n in _FRACTURES if n in given]
     for name in thetas:
         bare = name.removeprefix(THETA)

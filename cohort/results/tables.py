@@ -8,7 +8,7 @@ whom such a number is found here, keeps the row with its code in `patients` and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from cohort.results.block import EVENTS, BlockResult, FractureEvents, ResultCode
-from cohort.results.schema import DRAW, NULLABLE, outcome_columns
+from cohort.results.outcomes import MEASURED
+from cohort.results.schema import COURSE, COURSE_MONTH, DRAW, NULLABLE, outcome_columns
 
 DAYS_A_MONTH = 30.4375
 _NEVER = math.inf
@@ -124,7 +125,7 @@ def arm_tables(
         events_schema: schema of this arm's files of fractures and deaths, where there are any.
     """
     months = np.asarray(block.months, dtype=np.float32)
-    last = np.asarray(block.last_month, dtype=np.float32)
+    last = np.asarray(block.last_month[arm], dtype=np.float32)
     kept = months[None, :] <= last[:, None]
     values = {
         name: np.asarray(block.visits[arm][name], dtype=np.float32)
@@ -133,7 +134,7 @@ def arm_tables(
     code, bad_day = _checked(block, arm, values, kept)
     ok = code == ResultCode.OK
     patients = _patients_table(block, arm, slots, draw, code, patients_schema)
-    visits = _visits_table(slots, draw, months, values, kept, ok, visits_schema)
+    visits = _visits_table(block, arm, slots, draw, values, kept, ok, visits_schema)
     worst = _worst(arm, slots, code, bad_day)
     if worst is not None and DRAW in visits_schema.names:
         worst[DRAW] = draw
@@ -153,8 +154,9 @@ def _checked(
     code = np.array(block.result_code[arm], dtype=np.int8)
     bad_day = np.array(block.first_bad_day[arm], dtype=np.float32)
     bad = np.zeros_like(kept)
-    for column in values.values():
-        bad |= ~np.isfinite(column)
+    for name, column in values.items():
+        unseen = block.missed if name.startswith(MEASURED) else None
+        bad |= ~np.isfinite(column) & (True if unseen is None else ~unseen)
     bad &= kept
     for name, column in block.patients.items():
         if name != "sex" and name not in NULLABLE:
@@ -167,24 +169,41 @@ def _checked(
 
 
 def _visits_table(
+    block: BlockResult,
+    arm: str,
     slots: np.ndarray,
     draw: int,
-    months: np.ndarray,
     values: Mapping[str, np.ndarray],
     kept: np.ndarray,
     ok: np.ndarray,
     schema: pa.Schema,
 ) -> pa.Table:
-    """Lay visits out patient by patient; null in every value of a failed patient."""
+    """Lay visits out patient by patient.
+
+    Null is every value of a failed patient, and what would have been measured at a missed visit.
+    """
+    months = np.asarray(block.months, dtype=np.float32)
     null = None if ok.all() else np.broadcast_to(~ok[:, None], kept.shape)[kept]
+    unseen = null
+    if block.missed is not None:
+        unseen = block.missed[kept] if null is None else null | block.missed[kept]
     keys = {DRAW: draw, "patient_id": slots[:, None], "month": months[None, :]}
-    columns = [
-        pa.array(np.broadcast_to(keys[name], kept.shape)[kept], schema.field(name).type)
-        if name in keys
-        else pa.array(values[name][kept], pa.float32(), mask=null)
-        for name in schema.names
-    ]
+    columns = []
+    for name in schema.names:
+        if name in keys:
+            own = np.broadcast_to(keys[name], kept.shape)[kept]
+            columns.append(pa.array(own, schema.field(name).type))
+        elif name == COURSE:
+            taken = block.courses[arm]
+            columns.append(_words(taken.number[kept], taken.labels))
+        else:
+            mask = unseen if name.startswith(MEASURED) else null
+            columns.append(pa.array(values[name][kept], pa.float32(), mask=mask))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _words(codes: np.ndarray, labels: Sequence[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), list(labels))
 
 
 def _events_table(
@@ -202,8 +221,7 @@ def _events_table(
         for name, values in known.items()
         if name in schema.names
     }
-    codes = pa.array(events.event[kept].astype(np.int32))
-    columns["event"] = pa.DictionaryArray.from_arrays(codes, list(EVENTS))
+    columns["event"] = _words(events.event[kept], EVENTS)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
@@ -217,16 +235,32 @@ def _patients_table(
         "patient_id": pa.array(slots, pa.int64()),
         "arm": pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), [arm]),
         "sex": pa.array(np.asarray(block.patients["sex"], dtype=object), pa.string()),
-        "last_month": pa.array(np.asarray(block.last_month, dtype=np.float32)),
+        "last_month": pa.array(np.asarray(block.last_month[arm], dtype=np.float32)),
         "result_code": pa.array(code, pa.int8()),
     }
+    own = {**block.patients, **block.of_arm.get(arm, {})}
+    if arm in block.courses:
+        known |= _course_columns(block, arm)
     columns = []
     for name in schema.names:
         if name not in known:
-            column = np.asarray(block.patients[name], dtype=np.float32)
+            column = np.asarray(own[name], dtype=np.float32)
             known[name] = pa.array(column, mask=~np.isfinite(column))
         columns.append(known[name].cast(schema.field(name).type))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _course_columns(block: BlockResult, arm: str) -> dict[str, pa.Array]:
+    """Return the course that each patient was on when last seen, and since when."""
+    taken, months = block.courses[arm], np.asarray(block.months, dtype=np.float32)
+    last = np.asarray(block.last_month[arm], dtype=np.float32)
+    visit = np.searchsorted(months, last, side="right") - 1
+    number = taken.number[np.arange(len(last)), visit]
+    since = np.asarray(taken.months, dtype=np.float32)[number]
+    return {
+        COURSE: _words(number, taken.labels),
+        COURSE_MONTH: pa.array(since, mask=~np.isfinite(since)),
+    }
 
 
 def _by_reason(code: np.ndarray) -> dict[str, int]:

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cohort.results.layout import Layout
+from cohort.results.outcomes import PLANNED
 from cohort.results.reader import read_part
-from cohort.results.schema import DRAW, has_draws, yearly_schema
+from cohort.results.schema import COURSE, DRAW, has_draws, yearly_schema
 from cohort.results.writer import write_tables
 
 Window = tuple[float, float]
@@ -37,7 +38,7 @@ def write_yearly(
     layout: Layout,
     arms: Sequence[str],
     end: float,
-    windows: Mapping[str, Sequence[Window]],
+    windows: Mapping[str, Mapping[str, Sequence[Window]]],
     identity: Mapping[str, Any],
 ) -> None:
     """Count the years of a results folder and write `yearly.parquet`.
@@ -46,14 +47,14 @@ def write_yearly(
         layout: the folder, with every part and `patients.parquet` in place.
         arms: arms, in the order in which they are to appear.
         end: month of the last visit.
-        windows: months on treatment by arm; they may overlap.
+        windows: months on treatment by arm and course of treatment; they may overlap.
         identity: the part of the manifest that every file carries.
     """
     years = max(1, math.ceil(end / 12.0))
     counts: _Counts = {}
-    merged = {arm: merge(windows.get(arm, ())) for arm in arms}
-    for arm, draw, last, died in _patients(layout):
-        _count_patients(_own(counts, arm, draw, years), last, died, end, merged[arm])
+    for arm, draw, course, last, died in _patients(layout):
+        treated = merge(windows.get(arm, {}).get(course, ()))
+        _count_patients(_own(counts, arm, draw, years), last, died, end, treated)
     for arm in arms:
         for file in sorted((layout.events / f"arm={arm}").glob("part-*.parquet")):
             _count_fractures(counts, arm, read_part(file), years)
@@ -89,21 +90,28 @@ def _own(counts: _Counts, arm: str, draw: int, years: int) -> dict[str, np.ndarr
     return counts.setdefault((arm, draw), {name: np.zeros(years) for name in _SUMMED})
 
 
-def _patients(layout: Layout) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
-    """Yield arm, draw, last month and month of death of who has results, a row group at a time."""
+def _patients(layout: Layout) -> Iterator[tuple[str, int, str, np.ndarray, np.ndarray]]:
+    """Yield who has results, those of like arm, draw and course of a row group together.
+
+    After these three follow the last month and the month of death of each.
+    """
     file = pq.ParquetFile(layout.patients)
-    keys = [name for name in (DRAW,) if name in file.schema_arrow.names]
+    keys = [name for name in (DRAW, COURSE) if name in file.schema_arrow.names]
     wanted = [*keys, "arm", "last_month", "death_month", "result_code"]
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=wanted)
         ok = table["result_code"].to_numpy() == 0
         arms = table["arm"].cast(pa.string()).to_numpy()[ok]
-        draws = table[DRAW].to_numpy()[ok] if keys else np.zeros(len(arms), int)
+        draws = table[DRAW].to_numpy()[ok] if DRAW in keys else np.zeros(len(arms), int)
+        courses = np.full(len(arms), PLANNED)
+        if COURSE in keys:
+            courses = table[COURSE].cast(pa.string()).to_numpy()[ok]
         last = table["last_month"].to_numpy().astype(np.float64)[ok]
         died = table["death_month"].to_numpy().astype(np.float64)[ok]
-        for arm, draw in sorted(set(zip(arms.tolist(), draws.tolist(), strict=True))):
-            own = (arms == arm) & (draws == draw)
-            yield arm, draw, last[own], died[own]
+        groups = set(zip(arms.tolist(), draws.tolist(), courses.tolist(), strict=True))
+        for arm, draw, course in sorted(groups):
+            own = (arms == arm) & (draws == draw) & (courses == course)
+            yield arm, draw, course, last[own], died[own]
 
 
 def _count_patients(

@@ -100,7 +100,7 @@ def report_arm(
         if any(column.startswith(MEASURED) and _base(column) in names for column in columns):
             draws = stream_normals(key, tile["high"], tile["low"], visits * len(names))
             draws = draws.reshape(visits, len(names), -1).astype(tile["age"].dtype)
-            read = measured(seen, names, draws, reports["cv"])
+            read = measured(seen, names, draws, reports["cv"], reports["drift"])
             found |= with_changes(read, reference, entry)
     return {column: found[column].astype(jnp.float32).T for column in columns}
 

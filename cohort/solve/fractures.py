@@ -8,7 +8,8 @@ each arm.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +18,7 @@ from cohort.fractures.events import Events, Person, counts_by_visit, draw_events
 from cohort.fractures.hazard import Course, log_hazards
 from cohort.fractures.history import Prevalence, frailty, vertebral_at_entry
 from cohort.fractures.law import KINDS, load_law
-from cohort.fractures.mortality import months_to_death
+from cohort.fractures.mortality import months_to_death, months_to_death_with_hips
 from cohort.fractures.risk import OUTCOMES, cumulative_hazard
 from cohort.patients.randomness import uniforms
 from cohort.results.block import FractureEvents
@@ -98,6 +99,7 @@ class Entered:
         male: 1 in men.
         clock: the draws of their fractures.
         death_month: NaN for who is alive when last seen.
+        lifetime: unit exponential draws of their deaths.
     """
 
     person: Person
@@ -105,6 +107,35 @@ class Entered:
     male: Reals
     clock: Clocks
     death_month: Reals
+    lifetime: Reals
+
+    def with_hips(self, events: Events, share: float) -> Entered:
+        """Return these persons, of whom some die earlier after a hip fracture.
+
+        Args:
+            events: their fractures.
+            share: of the published excess mortality that is counted.
+        """
+        hips = events.kind == KINDS.index("hip")
+        if share == 0 or not hips.any():
+            return self
+        death = months_to_death_with_hips(
+            self.age, self.male, self.lifetime, events.person[hips], events.month[hips], share
+        )
+        earlier = death < self.person.exit_month
+        person = replace(self.person, exit_month=np.where(earlier, death, self.person.exit_month))
+        death_month = np.where(earlier, death, self.death_month)
+        return replace(self, person=person, death_month=death_month)
+
+    def until(self, last_month: Reals) -> Entered:
+        """Return these persons, of whom some leave before they would otherwise.
+
+        Args:
+            last_month: when they leave, if they live.
+        """
+        death = self.person.exit_month
+        person = replace(self.person, exit_month=np.minimum(last_month, death))
+        return replace(self, person=person, death_month=np.where(death < last_month, death, np.nan))
 
     def columns(self) -> dict[str, Reals]:
         """Return what `patients.parquet` gets."""
@@ -113,6 +144,20 @@ class Entered:
             "fracture_frailty": self.person.frailty.astype(np.float32),
             "death_month": self.death_month.astype(np.float32),
         }
+
+
+class Followed(NamedTuple):
+    """What an arm of a block came to.
+
+    Attributes:
+        last_month: when each person was last seen.
+        columns: of `patients`.
+        events: fractures and deaths.
+    """
+
+    last_month: Reals
+    columns: dict[str, Reals]
+    events: FractureEvents
 
 
 class FractureSimulator:
@@ -130,6 +175,7 @@ class FractureSimulator:
         self._months = np.asarray(months, np.float64)
         self._reference = reference
         self._stated = stated_prevalence(study)
+        self._excess = study.outputs.hip_fracture_mortality
         self._law = load_law()
         self._background = self._law.vertebral_background(study.population.fracture_background)
 
@@ -137,27 +183,26 @@ class FractureSimulator:
         self,
         slots: np.ndarray,
         covariates: Mapping[str, ArrayLike],
-        last_month: Reals,
+        last_month: Mapping[str, Reals],
         visits: Mapping[str, dict[str, Reals]],
-    ) -> tuple[Reals, dict[str, Reals], dict[str, FractureEvents]]:
+    ) -> dict[str, Followed]:
         """Add fractures to the visits of every arm of a block.
 
         Args:
             slots: person numbers, `(patient,)`.
             covariates: of the persons; `age` and `male` are read.
-            last_month: when they leave, if they live.
+            last_month: by arm, when they leave, if they live.
             visits: columns by arm, with those of `NEEDED`; those of the fractures are put in.
-
-        Returns:
-            When each person is last seen, the columns of `patients`, and the events by arm.
         """
         age, male = (np.asarray(covariates[name], np.float64) for name in ("age", "male"))
-        entered = self.enter(slots, age, male, last_month)
-        events = {}
+        entered = self.enter(slots, age, male, np.full(len(slots), np.inf))
+        followed = {}
         for arm, columns in visits.items():
-            found, events[arm] = self.arm(entered, columns)
+            own, found, events = self.arm(entered.until(last_month[arm]), columns)
             columns.update(found)
-        return entered.person.exit_month.astype(np.float32), entered.columns(), events
+            last = own.person.exit_month.astype(np.float32)
+            followed[arm] = Followed(last, own.columns(), events)
+        return followed
 
     def enter(self, slots: np.ndarray, age: Reals, male: Reals, last_month: Reals) -> Entered:
         """Return the persons of a block with their draws.
@@ -176,12 +221,13 @@ class FractureSimulator:
             exit_month=np.minimum(last_month, death),
         )
         death_month = np.where(death < last_month, death, np.nan)
-        return Entered(person, age, male, Clocks(self._seed, slots), death_month)
+        clocks, lifetime = Clocks(self._seed, slots), exponential(draws[2])
+        return Entered(person, age, male, clocks, death_month, lifetime)
 
     def arm(
         self, entered: Entered, seen: Mapping[str, Reals]
-    ) -> tuple[dict[str, Reals], FractureEvents]:
-        """Return an arm's columns of fractures and its events.
+    ) -> tuple[Entered, dict[str, Reals], FractureEvents]:
+        """Return an arm's persons as they ended, its columns of fractures and its events.
 
         Args:
             entered: the persons.
@@ -192,8 +238,10 @@ class FractureSimulator:
             course = bone_course(seen, self._reference, self._months, entered.age, entered.male)
             hazards = log_hazards(self._law, course, self._background)
             events = draw_events(self._law, hazards, self._months, entered.person, entered.clock)
-            columns = self._columns(hazards, events, entered.person)
-        return columns, _with_deaths(events, entered.death_month)
+            ended = entered.with_hips(events, self._excess)
+            events = events.until(ended.person.exit_month)
+            columns = self._columns(hazards, events, ended.person)
+        return ended, columns, _with_deaths(events, ended.death_month)
 
     def _columns(
         self, hazards: Mapping[str, Reals], events: Events, person: Person

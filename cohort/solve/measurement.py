@@ -3,7 +3,7 @@
 A person's BMD is scaled so that her T-score at month 0 is the one she was recruited with; her
 markers carry her own life-long scale (renal clearance, fasting, assay). Measured BMD has a normal
 error of the site's precision, measured markers and hormones a log-normal one that holds
-within-person and assay variation. The same draws serve every arm.
+within-person and assay variation. The same draws serve every arm. A densitometer may stray.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
+import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.observables.binding import total_testosterone
 from cohort.results.outcomes import CHANGE, MEASURED, SITES
+from cohort.trial.instruments import SiteDrift
 
 MARKERS = {"ctx": "ctx_scale", "p1np": "p1np_scale", "bsap": "bsap_scale"}
 HORMONES = ("estradiol", "testosterone_free", "shbg", "lh", "progesterone", "igf1", "pth")
@@ -58,7 +60,11 @@ def absolute(
 
 
 def measured(
-    values: State, names: Sequence[str], normals: Patients, cv: Mapping[str, Patients]
+    values: State,
+    names: Sequence[str],
+    normals: Patients,
+    cv: Mapping[str, Patients],
+    drift: Mapping[str, Patients],
 ) -> State:
     """Return what instruments would have read.
 
@@ -67,13 +73,34 @@ def measured(
         names: the outcomes that are measured.
         normals: independent standard normal draws, `(visit, name, patient)`.
         cv: coefficient of variation by outcome.
+        drift: factor by which a machine strays, `(visit,)`, of those outcomes of which one does.
     """
     result = {}
     for index, name in enumerate(names):
         error = cv[name] * normals[:, index]
         factor = 1.0 + error if name in BONE else jnp.exp(error)
         result[MEASURED + name] = values[name] * factor
+        if name in drift:
+            result[MEASURED + name] *= drift[name][:, None]
     return result
+
+
+def machine_drift(given: SiteDrift | None, months: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the factor by which each drifting machine strays at visits, by outcome.
+
+        (1 + rate month / 12) (1 + step from its month on)
+
+    Args:
+        given: as the study states it.
+        months: of the visits.
+    """
+    found = {}
+    for site in SITES.values() if given else ():
+        if own := getattr(given, site):
+            rate = 1.0 + own.percent_per_year / 100.0 * months / 12.0
+            step = np.where(months >= own.step_month, own.step_percent / 100.0, 0.0)
+            found[f"bmd_{site}"] = rate * (1.0 + step)
+    return found
 
 
 def with_changes(values: State, reference: Mapping[str, Patients], entry: Patients) -> State:

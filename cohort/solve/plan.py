@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from cohort.resources import data_root
 from cohort.results.outcomes import SITES
 from cohort.solve.grid import Grid
 from cohort.solve.schedule import Drugs, Forcing, arm_forcing, study_drugs, study_grid
+from cohort.trial.courses import Courses
 from cohort.trial.schema import Study
-from cohort.trial.study import arm_courses
+from cohort.trial.study import study_courses
 from cohort.units import DAYS_PER_MONTH
 
 MARKERS = ("ctx", "p1np", "bsap")
@@ -31,9 +32,11 @@ class Plan:
     Attributes:
         months: nominal months of the visits.
         grid: steps, shared by all arms.
-        forcing: inputs by arm.
+        forcing: inputs by arm, as planned.
         drugs: every drug in any arm.
         values: value by parameter name, overrides and knockouts applied.
+        courses: courses of those arms in which anything is decided.
+        branches: inputs of these courses, by arm and schedule; the first is the planned one.
     """
 
     months: tuple[float, ...]
@@ -41,6 +44,8 @@ class Plan:
     forcing: Mapping[str, Forcing]
     drugs: Drugs
     values: Mapping[str, float]
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    branches: Mapping[str, tuple[Forcing, ...]] = field(default_factory=dict)
 
 
 def make_plan(study: Study) -> Plan:
@@ -49,13 +54,31 @@ def make_plan(study: Study) -> Plan:
     Raises:
         BadInput: a parameter's value is not allowed, or two drugs have one target.
     """
-    courses = arm_courses(study)
+    courses = study_courses(study)
     months = tuple(float(month) for month in study.visits.months)
-    drugs = study_drugs(courses)
+    # All courses of a study share grid and drugs: two of them are the same until they part.
+    schedules = {
+        (arm, number): doses
+        for arm, own in courses.items()
+        for number, doses in enumerate(own.schedules)
+    }
+    drugs = study_drugs(schedules)
     days = [month * DAYS_PER_MONTH for month in months]
-    grid = study_grid(days, courses, study.engine.accuracy)
-    forcing = {arm: arm_forcing(own, drugs, grid) for arm, own in courses.items()}
-    return Plan(months, grid, forcing, drugs, parameter_values(study))
+    grid = study_grid(days, schedules, study.engine.accuracy)
+    inputs = {key: arm_forcing(doses, drugs, grid) for key, doses in schedules.items()}
+    parted = {arm: own for arm, own in courses.items() if own.decisions}
+    return Plan(
+        months=months,
+        grid=grid,
+        forcing={arm: inputs[arm, 0] for arm in courses},
+        drugs=drugs,
+        values=parameter_values(study),
+        courses=parted,
+        branches={
+            arm: tuple(inputs[arm, number] for number in range(len(own.schedules)))
+            for arm, own in parted.items()
+        },
+    )
 
 
 def parameter_values(study: Study) -> dict[str, float]:

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import quad
 
-from cohort.solve.schedule import ANTIBODIES, is_continuous, raised_levels
+from cohort.solve.schedule import ANTIBODIES, raised_levels
 from cohort.therapy import Therapy, load_therapy
 from cohort.trial.regimen import DoseCourse
+from cohort.trial.steady import is_continuous
 
 SERUM = tuple(ANTIBODIES.values())
 

@@ -1,18 +1,18 @@
 """An arm's doses as inputs to the model, step by step.
 
 Absorption and every linear loss are solved exactly here, once an arm, in float64; what is left for
-the patients is the antibodies' saturable loss and whatever differs between persons. Courses with
-doses at most `CONTINUOUS` days apart act as a steady rate, since the model's fastest answer to them
-takes days; rarer doses enter on their day. An injection of a PTH analogue works within hours, so a
-course of them begins and ends with half an injection and is steady from the first to the last: the
-trapezoid rule for a sum, without which the cells would feel it half a day late. Rarer ones than
-every other day are given one by one.
+the patients is the antibodies' saturable loss and whatever differs between persons. Courses of
+frequent doses act as a steady rate (`trial.steady`); rarer doses enter on their day. An injection
+of a PTH analogue works within hours, so a course of them begins and ends with half an injection and
+is steady from the first to the last: the trapezoid rule for a sum, without which the cells would
+feel it half a day late. Rarer ones than every other day are given one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,9 @@ from cohort.errors import BadInput
 from cohort.solve.grid import Grid, make_grid
 from cohort.therapy import Therapy, load_therapy
 from cohort.trial.regimen import DoseCourse
+from cohort.trial.steady import is_continuous, is_pulsed
 
-CONTINUOUS = 8.0
 ANTIBODIES = {"rankl_antibody": "denosumab", "sclerostin_antibody": "romosozumab"}
-# Injections of a PTH analogue are hours of signal: only up to every other day do the cells, which
-# answer for days (`model.pth`), feel them as one steady signal.
-CONTINUOUS_PULSES = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,13 +73,7 @@ class Forcing:
     level_end: np.ndarray
 
 
-def is_continuous(course: DoseCourse) -> bool:
-    """Whether a course acts as a steady rate rather than dose by dose."""
-    often = CONTINUOUS_PULSES if _is_pulsed(course) else CONTINUOUS
-    return course.doses > 1 and course.interval_days <= often
-
-
-def study_drugs(arms: Mapping[str, Sequence[DoseCourse]]) -> Drugs:
+def study_drugs(arms: Mapping[Any, Sequence[DoseCourse]]) -> Drugs:
     """Collect the drugs of all arms.
 
     Raises:
@@ -124,7 +115,7 @@ def raised_levels(therapy: Therapy, route: str) -> dict[tuple[str, bool], float]
 
 def study_grid(
     visit_days: Sequence[float],
-    arms: Mapping[str, Sequence[DoseCourse]],
+    arms: Mapping[Any, Sequence[DoseCourse]],
     accuracy: str = "default",
 ) -> Grid:
     """Lay the grid that holds every dose, start and stop of every arm, and every visit."""
@@ -133,7 +124,7 @@ def study_grid(
     for course in (course for arm in arms.values() for course in arm):
         changes.add(course.start_day)
         if is_continuous(course):
-            changes.add(course.last_day if _is_pulsed(course) else course.end_day)
+            changes.add(course.last_day if is_pulsed(course) else course.end_day)
         else:
             repeats.update(course.days[1:])
     return make_grid(visit_days, changes, repeats, accuracy)
@@ -172,20 +163,16 @@ def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forc
     return Forcing(antibody, bisphosphonate, pulses, level_start, level_end)
 
 
-def _is_pulsed(course: DoseCourse) -> bool:
-    return load_therapy(course.therapy).action == "pth_analogue"
-
-
 def _given(course: DoseCourse, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Return what is given in each step: steadily, per day, and at once, at its start."""
     nothing = np.zeros(len(grid.start))
     if not is_continuous(course):
         return nothing, _at_once(course.days, course.amount, grid)
-    end = course.last_day if _is_pulsed(course) else course.end_day
+    end = course.last_day if is_pulsed(course) else course.end_day
     middle = grid.start + 0.5 * grid.length
     inside = (middle > course.start_day) & (middle < end) & (grid.length > 0)
     rate = np.where(inside, course.amount / course.interval_days, 0.0)
-    if _is_pulsed(course):
+    if is_pulsed(course):
         return rate, _at_once((course.start_day, end), 0.5 * course.amount, grid)
     return rate, nothing
 

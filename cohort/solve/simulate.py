@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -17,16 +18,13 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from cohort.model.arrays import Patients, State
-from cohort.patients.covariates import HORMONES, Target
-from cohort.patients.population import load_population
+from cohort.patients.covariates import HORMONES
 from cohort.patients.randomness import id_words, stream_key
-from cohort.patients.recruitment import recruit
 from cohort.patients.sampling import Patients as Sampled
-from cohort.patients.sampling import sample
 from cohort.patients.variability import Variability
-from cohort.results.block import BlockResult, ResultCode
-from cohort.results.outcomes import OUTCOMES, SITES, visit_columns
-from cohort.results.schema import THETA
+from cohort.results.block import BlockResult
+from cohort.results.outcomes import MEASURED, OUTCOMES, SITES, visit_columns
+from cohort.solve.block_rows import Rows, empty_rows, patient_columns
 from cohort.solve.compiled import (
     DRAWN_NODES,
     DRAWN_VISITS,
@@ -38,11 +36,12 @@ from cohort.solve.compiled import (
     run_arm,
     run_history,
 )
-from cohort.solve.conduct import conduct
+from cohort.solve.conduct import Conduct, conduct, leaving
+from cohort.solve.enrolment import Enrolment
 from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
-from cohort.solve.fractures import NEEDED, FractureSimulator
+from cohort.solve.fractures import NEEDED, Followed, FractureSimulator
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
-from cohort.solve.measurement import MEASURABLE
+from cohort.solve.measurement import MEASURABLE, machine_drift
 from cohort.solve.measurement import ON_REQUEST as MEASURED_ON_REQUEST
 from cohort.solve.plan import (
     Plan,
@@ -51,6 +50,7 @@ from cohort.solve.plan import (
     study_variability,
     values_under,
 )
+from cohort.solve.realise import Solved, needed_columns, realise, solved_once
 from cohort.solve.schedule import Forcing
 from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
@@ -104,15 +104,17 @@ class StudySimulator:
         self._plan = plan
         self._variability = variability
         self._male_reference = study.outputs.male_t_score_reference
-        self._population = load_population(study.population.name, self._male_reference)
+        self._enrolment = Enrolment(study, variability)
         self._dtype = jnp.dtype(study.engine.precision)
         measured = study.measurement.enabled
         written = visit_columns(study.outputs.extra, measured=measured)
         self._fractures = None
         if study.outputs.fractures:
             self._fractures = FractureSimulator(study, load_reference(study), np.array(plan.months))
-        # What the fractures' hazards read is solved for, and written only where it is asked for.
-        needed = NEEDED if self._fractures else ()
+        # What only hazards and rules read is solved for, and not written unless it is asked for.
+        needed = (*(NEEDED if self._fractures else ()), *needed_columns(plan.courses))
+        if law := study.dropout.informative:
+            needed = (*needed, MEASURED + law.outcome)
         self._columns = tuple(dict.fromkeys((*written, *needed)))
         self._unwritten = frozenset(needed).difference(written)
         self._put_numbers()
@@ -128,15 +130,20 @@ class StudySimulator:
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
         self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
         shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit))
+        # An arm's first schedule is the one that it plans.
         self._steps = {
-            arm: jax.tree.map(lengthened, Steps(*shared, self._rows(forcing)))
+            (arm, number): jax.tree.map(lengthened, Steps(*shared, self._rows(inputs)))
             for arm, forcing in plan.forcing.items()
+            for number, inputs in enumerate(plan.branches.get(arm, (forcing,)))
         }
         self._reference = load_reference(self._study)
         cv = self._reference.cv
+        drift = machine_drift(self._study.measurement.dxa_drift, np.array(plan.months))
+        extra = room(len(plan.months), DRAWN_VISITS) - len(plan.months)
         streams = "measurement", "measurement on request"
         self._reports = {
             "cv": {name: real(cv[name]) for name in (*MEASURABLE, *MEASURED_ON_REQUEST)},
+            "drift": {name: real(np.pad(factor, (0, extra))) for name, factor in drift.items()},
             "entry": jnp.asarray(plan.months.index(0.0)),
             "keys": tuple(stream_key(self._study.seed, stream) for stream in streams),
         }
@@ -168,7 +175,7 @@ class StudySimulator:
 
     @property
     def _with_men(self) -> bool:
-        return any(part.population.sex == "male" for part in self._population.strata)
+        return any(part.population.sex == "male" for part in self._enrolment.population.strata)
 
     @property
     def theta_fields(self) -> Mapping[str, tuple[str, str]]:
@@ -182,10 +189,7 @@ class StudySimulator:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about published baselines that the study's eligibility does not allow."""
-        strata = recruit(
-            self._population, self._variability, self._baseline(), self._study.eligibility
-        )
-        return tuple(dict.fromkeys(sentence for part in strata for sentence in part.missed))
+        return self._enrolment.notes
 
     @property
     def device(self) -> str:
@@ -196,7 +200,7 @@ class StudySimulator:
     def compile(self) -> None:
         """Compile everything that `block` will call, by a tile in which no step is made."""
         tile, noise = self.persons(np.arange(1, dtype=np.int64))
-        arm = next(iter(self._steps))
+        arm, _ = next(iter(self._steps))
         own, no_steps = self._own, jnp.zeros_like(self._count)
         seen, _ = self._treated(own, self._lived(own, tile, noise), tile, noise, arm, no_steps)
         jax.block_until_ready(self._told(own, seen, tile))
@@ -213,56 +217,36 @@ class StudySimulator:
             BadInput: eligibility excludes nearly everybody.
         """
         parameters = self._parameters(draw)
-        sampled = self._sample(slots)
-        extra = conduct(self._study, slots)
-        shape = len(slots), len(self._plan.months)
-        results = {
-            arm: ({name: np.empty(shape, np.float32) for name in self._columns}, np.empty(shape[0]))
+        sampled = self._enrolment.sample(slots)
+        behaviour = conduct(self._study, slots)
+        months, seed = np.array(self._plan.months, np.float32), self._study.seed
+        rows = {
+            arm: empty_rows(self._columns, len(months), self._plan.courses.get(arm), seed, slots)
             for arm in arms
         }
         for first in range(0, len(slots), TILE):
-            self._fill(parameters, sampled, extra, first, results)
-        days = np.array(self._plan.months, np.float32) * np.float32(DAYS_PER_MONTH)
-        day = np.broadcast_to(days, shape)
-        visits = {arm: {"day": day} | columns for arm, (columns, _) in results.items()}
-        last_month, risked, events = extra["last_month"], {}, {}
+            self._fill(parameters, sampled, behaviour, first, rows)
+        day = np.broadcast_to(months * np.float32(DAYS_PER_MONTH), (len(slots), len(months)))
+        visits = {arm: {"day": day} | own.columns for arm, own in rows.items()}
+        last_month = {arm: leaving(self._study, arm, behaviour, visits[arm]) for arm in arms}
+        followed: dict[str, Followed] = {}
         if self._fractures:
-            own = sampled.covariates
-            last_month, risked, events = self._fractures.block(slots, own, last_month, visits)
-            for arm, name in itertools.product(visits, self._unwritten):
-                del visits[arm][name]
-        bad_day = {arm: days for arm, (_, days) in results.items()}
-        finite = {arm: np.isinf(days) for arm, days in bad_day.items()}
+            followed = self._fractures.block(slots, sampled.covariates, last_month, visits)
+        for arm, name in itertools.product(visits, self._unwritten):
+            del visits[arm][name]
         return BlockResult(
-            patients=self._patients(sampled, visits[arms[0]]) | risked,
+            patients=patient_columns(sampled, visits[arms[0]], self._plan.months.index(0.0)),
             visits=visits,
-            months=np.array(self._plan.months, np.float32),
-            last_month=last_month,
-            result_code={
-                arm: np.where(ok, ResultCode.OK, ResultCode.NOT_FINITE).astype(np.int8)
-                for arm, ok in finite.items()
-            },
-            first_bad_day={
-                arm: np.where(finite[arm], np.nan, days).astype(np.float32)
-                for arm, days in bad_day.items()
-            },
+            months=months,
+            last_month=last_month | {arm: own.last_month for arm, own in followed.items()},
+            result_code={arm: own.result_code for arm, own in rows.items()},
+            first_bad_day={arm: own.first_bad_day for arm, own in rows.items()},
             rejected=sampled.rejected,
             screened=sampled.screened,
-            events=events,
-        )
-
-    def _baseline(self) -> dict[str, Target]:
-        given = self._study.population.baseline
-        return {name: target for name, target in given if name != "source" and target is not None}
-
-    def _sample(self, slots: np.ndarray) -> Sampled:
-        return sample(
-            self._population,
-            self._variability,
-            self._baseline(),
-            self._study.eligibility,
-            self._study.seed,
-            slots,
+            events={arm: own.events for arm, own in followed.items()},
+            of_arm={arm: own.columns for arm, own in followed.items()},
+            courses={arm: own.taken for arm, own in rows.items()} if self._plan.courses else {},
+            missed=None if behaviour.attended.all() else ~behaviour.attended,
         )
 
     def persons(self, slots: np.ndarray) -> tuple[dict, Patients]:
@@ -271,21 +255,26 @@ class StudySimulator:
         Args:
             slots: person numbers, at most `TILE`.
         """
-        return self._persons(self._sample(slots), conduct(self._study, slots), slice(0, TILE))
+        adherence = conduct(self._study, slots).adherence
+        return self._persons(self._enrolment.sample(slots), adherence, slice(0, TILE))
 
-    def relative(self, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
+    def relative(self, slots: np.ndarray, arm: str, schedule: int = 0) -> dict[str, np.ndarray]:
         """Return the outputs of `trial.observe` in an arm, `(visit, patient)` each.
 
         Args:
             slots: person numbers, at most `TILE`; only these are computed.
             arm: the arm.
+            schedule: number of one of its schedules of doses; the planned one by default.
         """
         tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
-        seen, _ = self._treated(self._own, self._lived(self._own, tile, noise), tile, noise, arm)
+        start = self._lived(self._own, tile, noise)
+        seen, _ = self._treated(self._own, start, tile, noise, arm, schedule=schedule)
         months = len(self._plan.months)
         return {name: np.asarray(value)[:months] for name, value in seen.items()}
 
-    def _persons(self, sampled: Sampled, extra: Mapping, where: slice) -> tuple[dict, Patients]:
+    def _persons(
+        self, sampled: Sampled, adherence: np.ndarray, where: slice
+    ) -> tuple[dict, Patients]:
         ids = sampled.ids[where]
 
         def lane(values: ArrayLike) -> Patients:
@@ -313,7 +302,7 @@ class StudySimulator:
                 for name, values in self._reference.of(male, self._male_reference).items()
             },
             "eta": {name: lane(value) for name, value in sampled.eta.items()}
-            | {"adherence": lane(extra["adherence"])},
+            | {"adherence": lane(adherence)},
             "high": high,
             "low": low,
         }
@@ -332,6 +321,7 @@ class StudySimulator:
         noise: Patients,
         arm: str,
         count: Patients | None = None,
+        schedule: int = 0,
     ) -> tuple[State, Patients]:
         return run_arm(
             state,
@@ -339,7 +329,7 @@ class StudySimulator:
             tile,
             parameters.numbers,
             noise,
-            self._steps[arm],
+            self._steps[arm, schedule],
             self._count if count is None else count,
             self._visits,
             self._extras,
@@ -353,33 +343,29 @@ class StudySimulator:
         self,
         parameters: Parameters,
         sampled: Sampled,
-        extra: Mapping,
+        behaviour: Conduct,
         first: int,
-        results: Mapping,
+        results: Mapping[str, Rows],
     ) -> None:
         """Compute one tile and put its rows into the block's results."""
         where = slice(first, min(first + TILE, len(sampled.ids)))
-        used = where.stop - first
-        tile, noise = self._persons(sampled, extra, where)
+        used, months = where.stop - first, np.array(self._plan.months)
+        tile, noise = self._persons(sampled, behaviour.adherence, where)
         start = self._lived(parameters, tile, noise)
-        for arm, (columns, bad_day) in results.items():
-            seen, day = self._treated(parameters, start, tile, noise, arm)
-            for name, values in self._told(parameters, seen, tile).items():
-                columns[name][where] = np.asarray(values)[:used, : columns[name].shape[1]]
-            bad_day[where] = np.asarray(day)[:used]
 
-    def _patients(self, sampled: Sampled, seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        entry = self._plan.months.index(0.0)
-        own = {name: np.asarray(value) for name, value in sampled.covariates.items()}
-        since = own["years_since_menopause"]
-        columns = {
-            "sex": np.where(own["male"] > 0, "male", "female").astype(object),
-            "age": own["age"],
-            "years_since_menopause": np.where(since >= 0, since, np.nan),
-            "age_at_menopause": own["age_at_menopause"],
-            "bmi": own["bmi"],
-            "weight": np.ones(len(sampled.ids), np.float32),
-        }
-        for name in (*MEASURABLE, *(f"t_score_{site}" for site in SITES.values())):
-            columns[name] = seen[name][:, entry]
-        return columns | {THETA + name: np.asarray(value) for name, value in sampled.eta.items()}
+        def solve(arm: str, schedule: int) -> Solved:
+            seen, day = self._treated(parameters, start, tile, noise, arm, schedule=schedule)
+            told = self._told(parameters, seen, tile)
+            columns = {n: np.asarray(told[n])[:used, : len(months)] for n in self._columns}
+            return Solved(columns, np.asarray(day)[:used])
+
+        for arm, rows in results.items():
+            if rows.courses:
+                chance, attended = rows.chance[:, where], behaviour.attended[where]
+                one = solved_once(rows.courses, partial(solve, arm))
+                found, rows.course[where] = realise(rows.courses, one, months, chance, attended)
+            else:
+                found = solve(arm, 0)
+            for name, values in found.columns.items():
+                rows.columns[name][where] = values
+            rows.bad_day[where] = found.bad_day

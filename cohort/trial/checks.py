@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator
+
+from pydantic import ValidationError
 
 from cohort.errors import BadInput, did_you_mean
 from cohort.patients.population import (
@@ -21,39 +20,16 @@ from cohort.patients.population import (
     load_population,
     recruitment_problems,
 )
-from cohort.therapy import Therapy, load_therapy
+from cohort.results.outcomes import SITES
+from cohort.trial.decision_checks import check_decisions
+from cohort.trial.doses import check_doses
 from cohort.trial.problems import Problem, shown
-from cohort.trial.regimen import DoseCourse, parse_sentence, route_problem
+from cohort.trial.randomisation import Randomisation, strata_problems
+from cohort.trial.raw import Document, absent, number, numbers
 from cohort.trial.schema import Baseline
 from cohort.trial.settle import table, tables
 from cohort.trial.source import Key
-from cohort.trial.visits import MAX_MONTH, rhythm, visit_problems
-from cohort.units import DAYS_PER_MONTH
-
-Document = Mapping[str, Any]
-
-
-def _number(value: Any) -> float | None:
-    """Return a number as it is; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _numbers(value: Any) -> list[float] | None:
-    """Return a list of numbers; None where anything else is among them."""
-    if not isinstance(value, (list, tuple)):
-        return None
-    found = [number for number in map(_number, value) if number is not None]
-    return found if len(found) == len(value) else None
-
-
-def _absent(word: str) -> bool:
-    """Whether a word is the path of a file that is not there (settling the study has said so)."""
-    return word.endswith(".toml") and not os.path.exists(word)
+from cohort.trial.visits import rhythm, visit_problems
 
 
 def check_visits(document: Document) -> Iterator[Problem]:
@@ -65,7 +41,7 @@ def check_visits(document: Document) -> Iterator[Problem]:
     if "months" in visits and (visits["months"] or not rhythmic):
         for key in rhythmic:
             yield Problem(("visits", key), "stands beside months; give one of them.")
-        months = _numbers(visits["months"])
+        months = numbers(visits["months"])
         if months is not None and all(map(math.isfinite, months)):
             yield from (Problem(("visits", "months"), text) for text in visit_problems(months))
         return
@@ -74,8 +50,8 @@ def check_visits(document: Document) -> Iterator[Problem]:
             ("visits",), "holds no schedule; give months = [0, 6, 12], or every and until."
         )
         return
-    every, until = visits["every"], _number(visits["until"])
-    extra = _numbers(visits.get("extra", []))
+    every, until = visits["every"], number(visits["until"])
+    extra = numbers(visits.get("extra", []))
     if isinstance(every, str) and until is not None and extra is not None:
         try:
             sentences = visit_problems(rhythm(every, until, extra))
@@ -85,149 +61,21 @@ def check_visits(document: Document) -> Iterator[Problem]:
             yield Problem(("visits", "every"), sentence)
 
 
-def last_day(document: Document) -> float | None:
-    """Return the day of the last visit, where the schedule can be read."""
-    visits = table(document, "visits")
-    months = _numbers(visits.get("months")) or _numbers([visits.get("until")]) or []
-    finite = [month for month in months if math.isfinite(month)]
-    return max(finite) * DAYS_PER_MONTH if finite and max(finite) > 0 else None
-
-
 def check_arms(document: Document) -> Iterator[Problem]:
     """There is an arm, and no two have one name."""
     arms = document.get("arms")
     if isinstance(arms, (list, tuple)) and not arms:
         yield Problem(("arms",), "is empty; a study has at least one arm, under [[arms]].")
     seen: dict[str, int] = {}
-    for number, arm in tables(arms):
+    for index, arm in tables(arms):
         name = arm.get("name")
         if not isinstance(name, str):
             continue
         if name in seen:
             yield Problem(
-                ("arms", number, "name"), f"'{name}' names two arms; every arm needs its own name."
+                ("arms", index, "name"), f"'{name}' names two arms; every arm needs its own name."
             )
-        seen.setdefault(name, number)
-
-
-def check_doses(document: Document) -> Iterator[Problem]:
-    """Every regimen can be read, and courses of one therapy do not overlap unless meant to."""
-    background = [
-        *_courses(document, _already_taken(document), ("population", "treatments")),
-        *_courses(document, document.get("background"), ("background",)),
-    ]
-    yield from (item for item in background if isinstance(item, Problem))
-    shared = [item for item in background if not isinstance(item, Problem)]
-    yield from _overlaps(shared)
-    for number, arm in tables(document.get("arms")):
-        place: Key = ("arms", number)
-        found = [
-            *_courses(document, arm.get("treatments"), (*place, "treatments")),
-            *_event_courses(arm.get("event_rows"), (*place, "event_rows")),
-        ]
-        yield from (item for item in found if isinstance(item, Problem))
-        own = [item for item in found if not isinstance(item, Problem)]
-        yield from _overlaps([*shared, *own], already=len(shared))
-
-
-def _already_taken(document: Document) -> list[dict[str, Any]]:
-    """Return what every member of the population is on; nothing where it cannot be read."""
-    name = table(document, "population").get("name")
-    try:
-        population = load_population(name) if isinstance(name, str) else None
-    except BadInput:
-        return []
-    return [treatment.model_dump() for treatment in population.treatments] if population else []
-
-
-Placed = tuple[Key, DoseCourse, bool]
-
-
-def _therapy(word: Any) -> Therapy | None:
-    """Return a therapy; None where there is none (settling the study has said so)."""
-    if not isinstance(word, str) or _absent(word):
-        return None
-    try:
-        return load_therapy(word)
-    except BadInput:
-        return None
-
-
-def read_course(
-    treatment: Mapping[str, Any], therapy: Therapy, until_day: float | None
-) -> DoseCourse:
-    """Return the doses of one treatment, named as the study names the therapy.
-
-    Raises:
-        BadInput: the regimen cannot be read, or lies outside what a study may cover.
-    """
-    course = parse_sentence(treatment["regimen"], therapy, until_day=until_day)
-    limit = MAX_MONTH * DAYS_PER_MONTH
-    if not -limit <= course.start_day <= course.end_day <= 2 * limit:
-        raise BadInput(f"the doses lie more than {MAX_MONTH:g} months from entry; allowed is less.")
-    return replace(course, therapy=treatment["therapy"])
-
-
-def _courses(document: Document, treatments: Any, place: Key) -> Iterator[Placed | Problem]:
-    for index, treatment in tables(treatments):
-        therapy = _therapy(treatment.get("therapy"))
-        if therapy is None or not isinstance(treatment.get("regimen"), str):
-            continue
-        here = (*place, index)
-        try:
-            course = read_course(treatment, therapy, last_day(document))
-        except BadInput as error:
-            for sentence in error.problems:
-                yield Problem((*here, "regimen"), sentence)
-            continue
-        yield here, course, treatment.get("overlap") is True
-
-
-def _event_courses(rows: Any, place: Key) -> Iterator[Placed | Problem]:
-    for index, row in tables(rows):
-        therapy, here = _therapy(row.get("therapy")), (*place, index)
-        time, amount = _number(row.get("time")), _number(row.get("amt"))
-        interval, more = _number(row.get("ii", 0.0)), _number(row.get("addl", 0))
-        if therapy is None or None in (time, amount, interval, more):
-            continue
-        if not isinstance(row.get("route"), str):
-            continue
-        if row["route"] not in therapy.routes:
-            yield Problem((*here, "route"), route_problem(row["route"], therapy))
-        elif more and not interval:
-            yield Problem((*here, "ii"), "is 0 with addl above 0; allowed is days above 0.")
-        elif all(map(math.isfinite, (time or 0, amount or 0, interval or 0, more or 0))):
-            step = interval or 0.0
-            doses = int(more or 0) + 1
-            yield (
-                here,
-                DoseCourse(row["therapy"], row["route"], amount or 0.0, time or 0.0, step, doses),
-                False,
-            )
-
-
-def _overlaps(courses: list[Placed], already: int = 0) -> Iterator[Problem]:
-    """Compare courses pairwise; the first `already` were compared with each other before."""
-    for number, (place, course, meant) in enumerate(courses):
-        for other_place, other, other_meant in courses[: number if number >= already else 0]:
-            if meant or other_meant or course.therapy != other.therapy:
-                continue
-            if course.start_day > other.last_day or other.start_day > course.last_day:
-                continue
-            months = max(course.start_day, other.start_day) / DAYS_PER_MONTH
-            yield Problem(
-                place,
-                f"gives {course.therapy} at month {months:g}, where {_giver(other_place)} gives it "
-                f"too; end one course where the other starts, or say overlap = true if both are "
-                f"meant.",
-            )
-
-
-def _giver(place: Key) -> str:
-    """Name what gives another course: a treatment of the arm or background, or the population."""
-    if place[0] == "population":
-        return "the population"
-    return ".".join(str(step) for step in place[-2:])
+        seen.setdefault(name, index)
 
 
 def check_eligibility(document: Document) -> Iterator[Problem]:
@@ -243,7 +91,7 @@ def check_eligibility(document: Document) -> Iterator[Problem]:
             )
         if "min" not in rule and "max" not in rule:
             yield Problem(place, "has neither min nor max; give at least one of them.")
-        low, high = _number(rule.get("min")), _number(rule.get("max"))
+        low, high = number(rule.get("min")), number(rule.get("max"))
         if low is not None and high is not None and low > high:
             yield Problem(
                 place,
@@ -264,7 +112,7 @@ def check_baseline(document: Document) -> Iterator[Problem]:
     """The published baseline is that of living adults."""
     baseline = table(table(document, "population"), "baseline")
     for variable in Baseline.model_fields:
-        mean = _number(table(baseline, variable).get("mean"))
+        mean = number(table(baseline, variable).get("mean"))
         low, high = _PLAUSIBLE.get(variable, (-8.0, 8.0))
         if mean is not None and math.isfinite(mean) and not low <= mean <= high:
             yield Problem(
@@ -277,7 +125,7 @@ def check_population(document: Document) -> Iterator[Problem]:
     """The population can be read, and its members can be what the study asks of them."""
     choice = table(document, "population")
     name = choice.get("name")
-    if not isinstance(name, str) or _absent(name):
+    if not isinstance(name, str) or absent(name):
         return
     try:
         population = load_population(name)
@@ -295,7 +143,7 @@ def check_population(document: Document) -> Iterator[Problem]:
 def check_adherence(document: Document) -> Iterator[Problem]:
     """The spread of adherence is one that a share between 0 and 1 can have."""
     adherence = table(document, "adherence")
-    mean, sd = _number(adherence.get("mean", 1.0)), _number(adherence.get("sd", 0.0))
+    mean, sd = number(adherence.get("mean", 1.0)), number(adherence.get("sd", 0.0))
     if mean is None or sd is None or not 0 < mean <= 1 or not sd > 0:
         return
     most = math.sqrt(mean * (1.0 - mean))
@@ -304,6 +152,42 @@ def check_adherence(document: Document) -> Iterator[Problem]:
             ("adherence", "sd"),
             f"found {sd:g}; allowed is below {most:.3g}, since a share with mean {mean:g} cannot "
             f"spread further.",
+        )
+
+
+def check_randomisation(document: Document) -> Iterator[Problem]:
+    """Strata are known when participants are enrolled."""
+    try:
+        randomisation = Randomisation.model_validate(document.get("randomisation") or {})
+    except ValidationError:
+        return  # the schema says what is wrong with it
+    scores = (f"t_score_{site}" for site in SITES.values())
+    yield from strata_problems(randomisation, ("randomisation",), ("sex", "age", "bmi", *scores))
+
+
+def check_seen(document: Document) -> Iterator[Problem]:
+    """Leaving by what was measured, and visits that are missed, go with something measured."""
+    from cohort.results.outcomes import BY_NAME, CHANGE
+
+    changes = [n for n, outcome in BY_NAME.items() if outcome.measured and n.endswith(CHANGE)]
+    unmeasured = table(document, "measurement").get("enabled") is False
+    law = table(document, "dropout").get("informative")
+    word = law.get("outcome") if isinstance(law, dict) else None
+    if isinstance(word, str) and word not in changes:
+        yield Problem(
+            ("dropout", "informative", "outcome"),
+            f"'{word}' is no change that is measured; allowed: {', '.join(changes)}."
+            f"{did_you_mean(word, changes)}",
+        )
+    if isinstance(law, dict) and unmeasured:
+        yield Problem(
+            ("dropout", "informative"),
+            "goes by what is measured, and measurement.enabled is false.",
+        )
+    if number(table(document, "visits").get("missed")) and unmeasured:
+        yield Problem(
+            ("visits", "missed"),
+            "tells where nothing is measured, and measurement.enabled is false.",
         )
 
 
@@ -334,7 +218,7 @@ def check_fractures(document: Document) -> Iterator[Problem]:
 
     population = table(document, "population")
     stated = table(population, "prevalent_fracture")
-    some, several = (_number(stated.get(key)) for key in ("vertebral", "several"))
+    some, several = (number(stated.get(key)) for key in ("vertebral", "several"))
     if some is not None and several is not None and several > some:
         yield Problem(
             ("population", "prevalent_fracture", "several"),
@@ -362,15 +246,15 @@ def check_parameters(document: Document) -> Iterator[Problem]:
             listed = "`cohort list parameters` shows those there are"
             yield Problem(place, f"is not a parameter of the model; {listed}.{hint}")
             continue
-        number = _number(value)
+        stated = number(value)
         low, high = PARAMETERS[name].bounds
-        if number is not None and math.isfinite(number) and not low < number < high:
+        if stated is not None and math.isfinite(stated) and not low < stated < high:
             unit = PARAMETERS[name].unit
             yield Problem(
                 place, f"found {shown(value)}; allowed is {low:.4g} to {high:.4g} {unit}."
             )
     name = choice.get("set")
-    if not isinstance(name, str) or _absent(name):
+    if not isinstance(name, str) or absent(name):
         return
     try:
         parameter_set(name)
@@ -382,10 +266,13 @@ CHECKS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
     check_visits,
     check_arms,
     check_doses,
+    check_decisions,
     check_eligibility,
     check_baseline,
     check_population,
     check_adherence,
+    check_seen,
+    check_randomisation,
     check_outputs,
     check_fractures,
     check_parameters,

@@ -35,6 +35,9 @@ def _therapies(study: Mapping[str, Any]) -> Iterator[str]:
     """Yield every therapy that somebody gets: the arms', the background, the population's own."""
     arms = study.get("arms") or ()
     groups = [arm.get(key) for arm in arms for key in ("treatments", "event_rows")]
+    rules = [rule for arm in arms for rule in arm.get("rules") or ()]
+    again = [phase for arm in arms for g in arm.get("rerandomise") or () for phase in g["to"]]
+    groups += [answer.get("start") for answer in (*rules, *again)]
     for group in (*groups, study.get("background")):
         yield from (treatment["therapy"] for treatment in group or ())
     if population := study.get("population"):

@@ -41,6 +41,18 @@ def treatments(document: Mapping[str, Any]) -> Iterator[tuple[Key, dict[str, Any
     for number, arm in tables(document.get("arms")):
         for index, treatment in tables(arm.get("treatments")):
             yield ("arms", number, "treatments", index), treatment
+        for place, answer in answers(arm, ("arms", number)):
+            for index, treatment in tables(answer.get("start")):
+                yield (*place, "start", index), treatment
+
+
+def answers(arm: Mapping[str, Any], place: Key) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """Yield every rule and phase of a raw arm, with its place."""
+    for index, rule in tables(arm.get("rules")):
+        yield (*place, "rules", index), rule
+    for index, again in tables(arm.get("rerandomise")):
+        for number, phase in tables(again.get("to")):
+            yield (*place, "rerandomise", index, "to", number), phase
 
 
 def settle(document: dict[str, Any], folder: Path) -> list[Problem]:
@@ -57,6 +69,10 @@ def settle(document: dict[str, Any], folder: Path) -> list[Problem]:
         settler.events(arm, number)
         for index, row in tables(arm.get("event_rows")):
             settler.therapy(row, ("arms", number, "event_rows", index, "therapy"))
+        for index, late in tables(arm.get("late_doses")):
+            settler.therapy(late, ("arms", number, "late_doses", index, "therapy"))
+        for place, answer in answers(arm, ("arms", number)):
+            settler.names(answer.get("stop"), (*place, "stop"))
     settler.population(table(document, "population"))
     settler.file(table(document, "parameters"), "set", ("parameters", "set"))
     if settler.files:
@@ -88,6 +104,13 @@ class _Settler:
             return
         if not word.endswith(_FILE):
             holder["therapy"] = therapy.name
+
+    def names(self, words: Any, place: Key) -> None:
+        """Do the same for a list of therapies."""
+        for index, word in enumerate(words if isinstance(words, list) else ()):
+            holder = {"therapy": word}
+            self.therapy(holder, (*place, index))
+            words[index] = holder["therapy"]
 
     def events(self, arm: dict[str, Any], number: int) -> None:
         """Read an arm's event table into its rows; a manifest's study has them already."""

@@ -1,7 +1,8 @@
 """The study: read, overridden, checked whole, and turned into doses, before any compute.
 
 load_study("freedom", ["patients=500"])  ->  Study
-arm_courses(study)                       ->  doses of every arm, background included
+arm_courses(study)                       ->  doses that every arm plans, background included
+study_courses(study)                     ->  what decisions within the trial may make of them
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from cohort.errors import BadInput
 from cohort.patients.population import load_population
 from cohort.resources import bundled_studies
 from cohort.therapy import load_therapy
-from cohort.trial.checks import check, read_course
+from cohort.trial.checks import check
+from cohort.trial.courses import Courses, courses_of
+from cohort.trial.doses import read_course
 from cohort.trial.problems import Origin, shape_problems
 from cohort.trial.regimen import DoseCourse
 from cohort.trial.schema import Arm, Rule, Study, Treatment
@@ -31,10 +34,12 @@ __all__ = [
     "Study",
     "Treatment",
     "arm_courses",
+    "followed_throughout",
     "json_schema",
     "load_study",
     "parse_study",
     "resolved",
+    "study_courses",
 ]
 
 
@@ -125,9 +130,30 @@ def _courses(arm: Arm, study: Study) -> tuple[DoseCourse, ...]:
     return (*sentences, *rows)
 
 
+def study_courses(study: Study) -> dict[str, Courses]:
+    """Return the courses of treatment of every arm by its name: what its decisions may lead to.
+
+    Args:
+        study: a study as `load_study` returns it.
+    """
+    end = study.last_month * DAYS_PER_MONTH
+    planned = arm_courses(study)
+    return {arm.name: courses_of(arm, planned[arm.name], end) for arm in study.arms}
+
+
 def resolved(study: Study) -> dict[str, Any]:
     """Return the study in JSON's types, every default written out: what a manifest holds."""
     return study.model_dump(mode="json")
+
+
+def followed_throughout(study: Study) -> dict[str, Any]:
+    """Return the study as `resolved`, but that nobody leaves it or misses a visit."""
+    table = resolved(study)
+    del table["dropout"]
+    table["visits"].pop("missed", None)
+    for arm in table["arms"]:
+        arm.pop("annual_dropout", None)
+    return table
 
 
 def json_schema() -> dict[str, Any]:

@@ -111,7 +111,7 @@ class FakeSimulator:
             },
             visits={arm: self._arm(slots, arm, draw) for arm in arms},
             months=np.array(MONTHS),
-            last_month=last,
+            last_month={arm: last for arm in arms},
             result_code={
                 arm: codes.astype(np.int8) if arm == "denosumab" else none for arm in arms
             },

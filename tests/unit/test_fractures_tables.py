@@ -28,6 +28,7 @@ from cohort.trial.study import load_study, resolved
 
 IDENTITY: dict[str, None] = {"draws": None}
 END = 30.0
+WINDOWS = [(0.0, 6.0), (3.0, 15.0)]
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def folder(tmp_path: Path) -> Layout:
 
 
 def test_years_are_counted_as_by_hand(folder: Layout) -> None:
-    write_yearly(folder, ["drug"], END, {"drug": [(0.0, 6.0), (3.0, 15.0)]}, IDENTITY)
+    write_yearly(folder, ["drug"], END, {"drug": {"planned": WINDOWS}}, IDENTITY)
     found = pq.read_table(folder.yearly).to_pydict()
     assert found["patients"] == [4, 3, 2]  # one of the five has no results
     assert found["person_years"] == pytest.approx([(12 + 12 + 9 + 12) / 12, 30 / 12, 12 / 12])
@@ -87,8 +88,9 @@ def test_incidence_is_kaplan_and_meiers(folder: Layout) -> None:
 
 def test_windows_of_treatment_leave_the_background_out() -> None:
     windows = treatment_windows(resolved(load_study("frame")))
-    assert merge(windows["romosozumab_denosumab"]) == [(0.0, pytest.approx(36.0))]
-    assert merge(windows["placebo_denosumab"]) == [(pytest.approx(12.0), pytest.approx(36.0))]
+    assert merge(windows["romosozumab_denosumab"]["planned"]) == [(0.0, pytest.approx(36.0))]
+    after = merge(windows["placebo_denosumab"]["planned"])
+    assert after == [(pytest.approx(12.0), pytest.approx(36.0))]
 
 
 def test_published_intervals_are_those_of_the_trials() -> None:

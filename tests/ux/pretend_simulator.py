@@ -54,7 +54,7 @@ class PretendSimulator:
             },
             visits={arm: self._arm(arm, uniform, months, draw) for arm in arms},
             months=months,
-            last_month=np.full(count, months[-1]),
+            last_month={arm: np.full(count, months[-1]) for arm in arms},
             result_code={arm: np.zeros(count, np.int8) for arm in arms},
             first_bad_day={arm: fine for arm in arms},
             rejected={"age below 60": count // 2},
