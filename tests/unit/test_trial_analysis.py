@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import statsmodels.api as sm
+from scipy.stats import norm
 
 import cohort
 from cohort.errors import BadInput
@@ -222,3 +223,50 @@ def test_draws_of_parameters_are_many_trials(tmp_path: Path) -> None:
     root = write_run(tmp_path / "run", persons=60, draws=True)
     with pytest.raises(BadInput, match="many trials, not one"):
         cohort.analyse(root)
+
+
+def test_interim_looks_are_the_analyses_of_who_came_first(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", design="parallel")
+    found = cohort.analyse(
+        run, comparisons=[("high", "placebo")], looks=(0.1, 0.5, 1.0), boundary="pocock"
+    )
+    assert found.looks is not None
+    rows = found.looks.to_pylist()
+    # Pocock 1977 at equal spacing is 2.289; Z here by hand from the first tenth of participants.
+    visits = pd.read_parquet(run / "visits")
+    end = visits[visits["month"] == 24].set_index("patient_id")
+    base = visits[visits["month"] == 0].set_index("patient_id")["measured_bmd_lumbar_spine"]
+    first = end[(end.index <= 90) & (end.index != 7)]  # 90 of 899: who failed is not there
+    y = np.asarray(first["measured_bmd_lumbar_spine_change"])
+    x = np.column_stack([first["arm"] == "high", first["arm"] == "low", base[first.index]])
+    ols = sm.OLS(y, sm.add_constant(x.astype(float))).fit()
+    assert rows[0]["estimate"] == pytest.approx(ols.params[1], rel=1e-5)
+    assert rows[0]["se"] == pytest.approx(ols.bse[1], rel=1e-5)
+    assert norm.sf(rows[0]["z"]) == pytest.approx(ols.pvalues[1] / 2, rel=1e-4)
+    assert rows[0]["decision"] == "shown"
+    assert [row["decision"] for row in rows[1:]] == ["has stopped"] * 2
+    harm = cohort.analyse(
+        run,
+        comparisons=[("high", "placebo")],
+        looks=(0.5, 1.0),
+        futility="conditional_power",
+        higher_is_better=False,
+        out=tmp_path / "out",
+    )
+    kept = pq.read_table(tmp_path / "out" / "looks.parquet").to_pylist()
+    assert harm.looks is not None
+    assert kept == harm.looks.to_pylist()
+    assert [row["decision"] for row in kept] == ["stops for futility", "has stopped"]
+    assert json.loads((tmp_path / "out" / "schema.json").read_text()).keys() == {
+        *("analysis", "looks")
+    }
+
+
+def test_looks_that_cannot_be(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", persons=60)
+    with pytest.raises(BadInput) as caught:
+        cohort.analyse(run, looks=(0.5, 0.4), boundary="pocok", futility="none")
+    assert len(caught.value.problems) == 2
+    assert "Did you mean 'pocock'?" in str(caught.value)
+    with pytest.raises(BadInput, match="needs interim looks"):
+        cohort.analyse(run, futility="conditional_power")

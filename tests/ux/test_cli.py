@@ -296,7 +296,10 @@ def test_compare_prints_errors_and_writes_every_row(cohort: Run, pretended: Path
     assert "by site and marker" in out
     assert re.search(r"^denosumab\s+24$", out, re.MULTILINE)
     assert "Unchecked rows" in out
-    assert {path.name for path in Path("c").iterdir()} == {"compare.parquet", "fractures.parquet"}
+    tables = {"compare.parquet", "fractures.parquet"}
+    assert {path.name for path in Path("c").iterdir()} == tables | {"figures"}
+    # Fractures are drawn where they were simulated, which the pretended runs do not.
+    assert {path.name for path in Path("c/figures").iterdir()} == {"compare.png", "compare.svg"}
     told = json.loads(cohort("compare", "freedom", "--patients", "20", "--json")[1])
     assert {e["group"] for e in told["Calibration rows"]["by_quantity"]} >= {"LS", "CTX"}
 
