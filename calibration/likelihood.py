@@ -5,7 +5,9 @@ Residuals of one trial and quantity (a block) have the covariance
     S = diag(w^2 (s^2 + (row scale)^2)) + offset^2 scale scale'
 
 with `s` the rows' own standard errors, `w` their weights, and `row` and `offset` two factors per
-quantity: how much like trials differ from row to row, and from trial to trial. `whiten` multiplies
+quantity: how much like trials differ from row to row, and from trial to trial. Rows that a job
+stresses have all of this divided by their emphasis, in the loss alone: an offset that stayed would
+explain away what the job says must be met, and what trials differ by is no matter of emphasis. `whiten` multiplies
 by the symmetric root of the inverse, so that the loss of residuals is a sum over independent ones,
 
     loss = sum 2 h^2 (sqrt(1 + (z / h)^2) - 1) / 2,    z = S^(-1/2) r
@@ -17,7 +19,7 @@ maximum likelihood from the residuals of a fit, an outlier's residual drawn in a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +45,7 @@ class Likelihood:
         weight: factor on each row's error, `(row,)`.
         factors: of rows and of offsets, by quantity.
         huber: residual beyond which the loss is linear.
+        emphasis: what all errors of a row are divided by in the loss, `(row,)` or `(1,)`.
     """
 
     targets: tuple[Target, ...]
@@ -50,6 +53,7 @@ class Likelihood:
     weight: np.ndarray
     huber: float
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    emphasis: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def blocks(self) -> dict[tuple[str, str], np.ndarray]:
         """Return the places of the rows of each block."""
@@ -61,13 +65,13 @@ class Likelihood:
     def offset(self) -> np.ndarray:
         """Return the standard deviation of every row's offset, percent, `(row,)`."""
         found = [self.factors.get(t.block[1], FACTORS)[1] for t in self.targets]
-        return np.array(found) * self.scale
+        return np.array(found) * self.scale / self.emphasis
 
     def error(self) -> np.ndarray:
         """Return the standard deviation of every row beside its offset, percent, `(row,)`."""
         found = [self.factors.get(t.block[1], FACTORS)[0] for t in self.targets]
         sampling = np.array([t.sampling for t in self.targets])
-        return self.weight * np.hypot(sampling, np.array(found) * self.scale)
+        return self.weight * np.hypot(sampling, np.array(found) * self.scale) / self.emphasis
 
     def whitener(self) -> np.ndarray:
         """Return the matrix `S^(-1/2)`, `(row, row)`."""
@@ -81,13 +85,13 @@ class Likelihood:
 
     def estimated(self, residuals: np.ndarray) -> Likelihood:
         """Return the likelihood with the factors that these residuals make most likely."""
-        whitened = self.whitener() @ residuals
+        whitened = replace(self, emphasis=np.ones(1)).whitener() @ residuals
         drawn_in = residuals / np.sqrt(np.sqrt(1.0 + (whitened / self.huber) ** 2))
         by_quantity: dict[str, list[np.ndarray]] = {}
         for (_, quantity), places in self.blocks().items():
             by_quantity.setdefault(quantity, []).append(places)
         found = {q: self._most_likely(drawn_in, blocks) for q, blocks in by_quantity.items()}
-        return Likelihood(self.targets, self.scale, self.weight, self.huber, found)
+        return replace(self, factors=found)
 
     def between_trials(self, residuals: np.ndarray) -> dict[str, float]:
         """Return how far a trial that was not fitted may be, by quantity, as a factor on scales.

@@ -27,7 +27,7 @@ from calibration.lanes import few_lanes
 from calibration.likelihood import Likelihood, robust
 from calibration.parts import Part, at_once, of_part
 from calibration.reading import arm_facts, read_rows
-from calibration.targets import Target, make_targets, scale, weights
+from calibration.targets import Target, emphasis, make_targets, scale, weights
 from calibration.whole import WholeCohort
 from cohort.model.arrays import Patients
 from cohort.results.published import PublishedRow
@@ -155,6 +155,7 @@ def make_problem(job: Job) -> Problem:
         np.array([scale(row, job.noise) for row in rows]),
         np.array(weights(rows, job)),
         job.noise.huber,
+        emphasis=np.array(emphasis(rows, job)),
     )
     return Problem(
         make_free(job),

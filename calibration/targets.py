@@ -36,8 +36,8 @@ class Target:
     Attributes:
         row: as published.
         sampling: standard error of the published number, percent.
-        error: standard deviation in the loss, percent: that, what like trials differ by, and the
-            row's weight.
+        error: standard deviation in the loss, percent: that and what like trials differ by, with
+            the row's weight and the job's emphasis.
         block: trial and quantity, whose rows share an offset.
     """
 
@@ -53,10 +53,10 @@ def make_targets(rows: Sequence[PublishedRow], job: Job) -> tuple[Target, ...]:
         Target(
             row,
             sampling_error(row),
-            weight * math.hypot(sampling_error(row), scale(row, job.noise)),
+            weight * math.hypot(sampling_error(row), scale(row, job.noise)) / stress,
             (row.trial, row.quantity),
         )
-        for row, weight in zip(rows, weights(rows, job), strict=True)
+        for row, weight, stress in zip(rows, weights(rows, job), emphasis(rows, job), strict=True)
     )
 
 
@@ -73,23 +73,25 @@ def scale(row: PublishedRow, noise: Noise) -> float:
 
 
 def weights(rows: Sequence[PublishedRow], job: Job) -> list[float]:
-    """Return the factors on rows' errors that series, checks and the job's emphasis ask."""
+    """Return the factors on rows' own errors that series and checks ask."""
     looks = Counter(_series(row) for row in rows if row.trial != NATURAL_HISTORY)
     return [
         math.sqrt(max(1.0, looks[_series(row)] / job.noise.series))
         * (1.0 if row.read else job.noise.unchecked)
-        / _emphasis(row, job)
         for row in rows
     ]
 
 
-def _emphasis(row: PublishedRow, job: Job) -> float:
-    factors = [
-        stressed.factor
-        for stressed in job.targets.emphasis
-        if stressed.trial == row.trial and row.month >= stressed.from_month
+def emphasis(rows: Sequence[PublishedRow], job: Job) -> list[float]:
+    """Return what the job divides all errors of rows by, their share of an offset among them."""
+    return [
+        math.prod(
+            stressed.factor
+            for stressed in job.targets.emphasis
+            if stressed.trial == row.trial and row.month >= stressed.from_month
+        )
+        for row in rows
     ]
-    return math.prod(factors)
 
 
 def _series(row: PublishedRow) -> tuple[str, str, str, str]:

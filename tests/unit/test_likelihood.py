@@ -100,6 +100,24 @@ def test_errors_and_offsets_are_the_covariances_two_parts():
     np.testing.assert_allclose(given.error() ** 2, np.diag(covariance(given, without)), rtol=1e-12)
 
 
+def test_emphasis_divides_all_errors_of_a_row():
+    factors = {"LS": (0.7, 1.4), "CTX": (1.5, 0.3)}
+    given = replace(likelihood(trials=3, looks=3), factors=factors)
+    stress = np.random.default_rng(1).uniform(1.0, 4.0, len(given.targets))
+    found = replace(given, emphasis=stress).whitener()
+    expected = np.linalg.inv(covariance(given, factors) / np.outer(stress, stress))
+    np.testing.assert_allclose(found @ found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_trials_differ_by_is_no_matter_of_emphasis():
+    given = likelihood(trials=12, looks=3, huber=3.0)
+    residuals = simulated(given, {"LS": (0.7, 0.3), "CTX": (1.2, 0.2)}, seed=2)
+    stress = np.random.default_rng(1).uniform(1.0, 4.0, len(given.targets))
+    stressed = replace(given, emphasis=stress)
+    assert stressed.estimated(residuals).factors == given.estimated(residuals).factors
+    assert stressed.estimated(residuals).emphasis is stress
+
+
 def test_whitened_residuals_are_independent_standard_normals():
     factors = {"LS": (0.7, 1.4), "CTX": (1.5, 0.6)}
     given = replace(likelihood(trials=2, looks=3), factors=factors)
