@@ -7,8 +7,9 @@ Residuals of one trial and quantity (a block) have the covariance
 with `s` the rows' own standard errors, `w` their weights, and `row` and `offset` two factors per
 quantity: how much like trials differ from row to row, and from trial to trial. Rows that a job
 stresses have all of this divided by their emphasis, in the loss alone: an offset that stayed would
-explain away what the job says must be met, and what trials differ by is no matter of emphasis. `whiten` multiplies
-by the symmetric root of the inverse, so that the loss of residuals is a sum over independent ones,
+explain away what the job says must be met, and what trials differ by is no matter of emphasis.
+`whiten` multiplies by the symmetric root of the inverse, so that the loss of residuals is a sum
+over independent ones,
 
     loss = sum 2 h^2 (sqrt(1 + (z / h)^2) - 1) / 2,    z = S^(-1/2) r
 

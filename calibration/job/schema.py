@@ -71,7 +71,9 @@ class Emphasis(Table):
 
     trial: str = Field(description="Name of the trial.")
     from_month: Number = Field(0.0, description="Month from which its rows weigh more.")
-    factor: Positive = Field(description="What all errors of its rows are divided by, that of the trial as a whole too.")
+    factor: Positive = Field(
+        description="What all errors of its rows are divided by, that of the trial as a whole too."
+    )
 
 
 class Targets(Table):
