@@ -41,11 +41,8 @@ def steady_state(person: Person, hormones: Hormones) -> State:
         """Every cell pool and signal, given osteocytes in balance with osteoblasts."""
         sclerostin = wnt.free_sclerostin(osteoblasts_now, person, milieu, none, exposure)
         signal = wnt.wnt_signal(sclerostin, person)
-        activation = wnt.modelling_activation(signal, person, none)
-        refill, use = wnt.surface_rates(activation, person)
-        quiescent = refill / (refill + use)
-        modelled = person["wM"] * activation * quiescent
-        fixed = {"Lp": like, "Zr": signal, "Tc": activated, "Mo": modelled}
+        refill, use = wnt.surface_rates(wnt.modelling_activation(signal), person)
+        fixed = {"Lp": like, "Zr": signal, "Tc": activated}
         ln_ratio = osteoclasts.ln_rankl_opg(fixed, person, milieu, signal)
         occupancy = osteoclasts.rank_occupancy(ln_ratio, person, exposure)
         precursors = 1.0 / (person["phiQ"] * occupancy + 1.0 - person["phiQ"])
@@ -62,9 +59,8 @@ def steady_state(person: Person, hormones: Hormones) -> State:
             "P": progenitors,
             "B": matured * progenitors / osteoblasts.apoptosis(person, milieu, none),
             "Y": osteoblasts_now,
-            "Z": quiescent,
+            "Z": refill / (refill + use),
             "Zr": signal,
-            "Mo": modelled,
             "Tc": activated,
         }
 
@@ -77,7 +73,7 @@ def _bone_in_balance(state: State, person: Person) -> State:
     signal = state["Zr"]
     formation = (
         osteoblasts.remodeling_formation(state["B"], person, signal),
-        state["Mo"],  # in balance with the modelling that it follows
+        person["wM"] * wnt.modelling_activation(signal) * state["Z"],
     )
     none = jnp.zeros(())
     balanced: State = {}

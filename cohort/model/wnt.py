@@ -2,15 +2,13 @@
 
     Scl = Y^yexp exp(-aS Ae) load^-0.3 / (1 + Rm / Kr)   free sclerostin
     lW  = ln[(1 + ks) / (1 + ks Scl)]                Wnt signal, 0 at baseline
-    act = exp(w) - 1,  w = l^2 / (l + 0.1) for l = lW + aL Ae > 0, else 0
+    act = exp(w) - 1,  w = lW^2 / (lW + 0.1) for lW > 0, else 0
     Zr' = kz (lW - Zr)                               adaptation of the RANKL/OPG arm
     Z'  = kL / (1 + 10 act) (1 - Z) - kact act Z     quiescent surface left to model on
     Y'  = kY (B - (1 + gc_e / 2) Y)                  osteocytes
 
 Modelling starts only above the habitual Wnt signal and spends the surface it forms on: that is why
-romosozumab's formation burst fades and why it still works after bisphosphonates. Pulses of PTH wake
-lining cells as such a signal would (`aL`; Dobnig 1995, 10.1210/endo.136.8.7628403), while serum
-sclerostin hardly moves. The ramp `w` is
+romosozumab's formation burst fades and why it still works after bisphosphonates. The ramp `w` is
 once differentiable and exactly zero at and below baseline (the prototype's soft ramp went negative
 there). Load lowers sclerostin (Robling 2008, 10.1074/jbc.M705092200; the exponent is assumed,
 no trial identifies it). Antibody kinetics and sclerostin: McClung 2014 (10.1056/NEJMoa1305224).
@@ -48,9 +46,9 @@ def wnt_signal(sclerostin: Patients, person: Person) -> Patients:
     return jnp.log((1.0 + ks) / (1.0 + ks * sclerostin))
 
 
-def modelling_activation(wnt: Patients, person: Person, anabolic: Patients) -> Patients:
+def modelling_activation(wnt: Patients) -> Patients:
     """Return `act`."""
-    above = jnp.maximum(wnt + person["aL"] * anabolic, 0.0)
+    above = jnp.maximum(wnt, 0.0)
     return jnp.expm1(above * above / (above + RAMP))
 
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import numpy as np
 
-from cohort.patients.variability import load_variability
-from cohort.solve.plan import make_plan
+from cohort.solve.plan import make_plan, study_variability
 from cohort.solve.schedule import arm_forcing, study_grid
 from cohort.solve.simulate import StudySimulator
 from cohort.trial.schema import Study
@@ -56,7 +55,7 @@ def fast(study: Study, slots: np.ndarray, arm: str) -> dict[str, np.ndarray]:
     forcing = {arm: arm_forcing(courses, whole.drugs, grid)}
     plan = dataclasses.replace(whole, grid=grid, forcing=forcing)
     with jax.enable_x64(True):
-        return StudySimulator(study, plan, load_variability()).relative(slots, arm)
+        return StudySimulator(study, plan, study_variability(study)).relative(slots, arm)
 
 
 def differences(

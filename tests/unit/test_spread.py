@@ -58,7 +58,7 @@ def test_the_simulators_persons_have_the_sets_spread(tmp_path):
     assert np.std(np.log(tile["eta"]["KD"])) == pytest.approx(0.1, rel=near)
     assert np.std(np.asarray(noise)[5, 0]) == pytest.approx(0.2, rel=near)
     assert not np.asarray(noise)[:, 1].any()
-    same = load_variability()["KD"].omega / 0.1
+    same = with_spread(load_variability(), parameter_set().spread)["KD"].omega / 0.1
     np.testing.assert_allclose(
         np.log(bundled_tile["eta"]["KD"]), same * np.log(tile["eta"]["KD"]), rtol=1e-4, atol=1e-6
     )
@@ -87,9 +87,10 @@ def test_a_set_is_written_and_read_with_its_spread(tmp_path):
 
 def test_the_spread_is_part_of_the_hash(tmp_path):
     none = write(tmp_path / "none.toml", {})
+    own = write(tmp_path / "own.toml", parameter_set().spread)
     wide = write(tmp_path / "wide.toml", {"noise.lnL": 0.6})
     narrow = write(tmp_path / "narrow.toml", {"noise.lnL": 0.3})
-    assert none.hash == parameter_set().hash
+    assert own.hash == parameter_set().hash
     assert len({none.hash, wide.hash, narrow.hash}) == 3
 
 

@@ -29,6 +29,7 @@ from cohort.model.person import Person
 SLOW = ("LH", "I", "M", "Zg")
 # Levels that leave every axis where it is: they act on bone or on calcium alone.
 LOCAL = frozenset({"serm", "progestin", "progesterone", "calcium_vitamin_d"})
+LEAST_SIGNAL = 0.01
 
 
 class Milieu(NamedTuple):
@@ -92,7 +93,8 @@ def milieu(state: State, person: Person, hormones: Hormones, exposure: Exposure)
     progestin = exposure.level("progestin")
     lacking = parathyroid.lacking(hormones.calcium_deficiency, exposure)
     excess = parathyroid.excess(hormones.pth_excess, exposure)
-    ln_igf1 = hormones.ln_igf1 - person["eE"] * deficit
+    signal = jnp.maximum(1.0 - deficit, LEAST_SIGNAL)
+    ln_igf1 = hormones.ln_igf1 + person["eE"] * log(signal)
     return Milieu(
         estradiol=total,
         testosterone=free,
