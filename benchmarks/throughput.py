@@ -172,6 +172,20 @@ def show(report: dict[str, Any]) -> None:
     )
 
 
+def save(report: dict, prefix: str = "") -> None:
+    """Write a report to the results file of its device.
+
+    Args:
+        report: with the `device` in words.
+        prefix: what the file's name begins with.
+    """
+    RESULTS.mkdir(exist_ok=True)
+    name = re.sub(r"[^a-z0-9]+", "-", report["device"].lower()).strip("-")
+    path = RESULTS / f"{prefix}{name}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", nargs="?", default="freedom")
@@ -194,11 +208,7 @@ def main() -> None:
             "load": {"before": before, "after": os.getloadavg()[0]},
         }
     show(report)
-    RESULTS.mkdir(exist_ok=True)
-    name = re.sub(r"[^a-z0-9]+", "-", report["device"].lower()).strip("-")
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    save(report)
 
 
 if __name__ == "__main__":

@@ -13,25 +13,19 @@ LSODA at its tightest is told too. Results go to `benchmarks/results/peers-<devi
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 
-jax.config.update("jax_enable_x64", True)
+from benchmarks.peers import others
+from benchmarks.peers.work import FINEST, WORKS, YARDSTICK, Work, engine, errors
+from benchmarks.throughput import machine, save
 
-from benchmarks.peers import others  # noqa: E402 (JAX is told its precision first)
-from benchmarks.peers.work import FINEST, WORKS, YARDSTICK, Work, engine, errors  # noqa: E402
-from benchmarks.throughput import machine  # noqa: E402
-
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 OURS = "this engine"
 
 
@@ -148,6 +142,8 @@ def show(work: Work, rows: list[dict[str, Any]], apart: dict[str, float]) -> Non
 
 
 def main() -> None:
+    """Time what the command line names, print it and write the results file."""
+    jax.config.update("jax_enable_x64", True)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", nargs="*", help="B or A; both if none is named")
     parser.add_argument("--quick", action="store_true", help="few patients, one round")
@@ -168,11 +164,7 @@ def main() -> None:
     report["load"] = {"before": before, "after": os.getloadavg()[0]}
     if chosen.quick:
         return
-    RESULTS.mkdir(exist_ok=True)
-    name = re.sub(r"[^a-z0-9]+", "-", report["device"].lower()).strip("-")
-    path = RESULTS / f"peers-{name}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path}")
+    save(report, "peers-")
 
 
 if __name__ == "__main__":

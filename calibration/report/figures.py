@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from calibration.judgement.frames import parts_by, rows_of
 from cohort.analysis.look import COLORS, INK, STYLE
+from cohort.analysis.titles import QUANTITIES
 from cohort.results.published import MARKERS, SITES
 
 BLUE, VERMILION = COLORS[:2]
@@ -27,15 +28,6 @@ FAITH = {"data": BLUE, "partly": COLORS[5], "prior": QUIET}
 Z95 = 1.959963984540054
 _HEIGHT = 0.19  # of a line of the forest, inches
 _COLUMNS = 3  # of bars of parameters
-
-TITLES = {
-    "LS": "Lumbar spine BMD",
-    "TH": "Total hip BMD",
-    "FN": "Femoral neck BMD",
-    "CTX": "CTX",
-    "P1NP": "P1NP",
-    "BSAP": "BSAP",
-}
 
 
 def style(small: bool = False) -> Any:
@@ -144,7 +136,7 @@ def scatter(predictions: pd.DataFrame) -> Figure:
                     alpha=0.8,
                     label=split if axes is grid[0] else None,
                 )
-            axes.set_title(TITLES[quantity])
+            axes.set_title(QUANTITIES[quantity])
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
         figure.supxlabel("Published change (%)", fontsize=10)

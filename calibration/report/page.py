@@ -23,6 +23,7 @@ from calibration.report import figures
 from calibration.report.trial_panels import trial_figure
 from cohort.analysis.pictures import Picture, picture
 from cohort.analysis.report import signed
+from cohort.analysis.titles import QUANTITIES
 from cohort.errors import BadInput
 from cohort.results.published import MARKERS, SITES
 from cohort.results.writer import atomic_write
@@ -108,9 +109,9 @@ def _forests(predictions: pd.DataFrame, layout: Layout) -> Iterator[Picture]:
     for quantity in _ORDER:
         rows = predictions.loc[kept & (predictions.quantity == quantity)]
         if not rows.empty:
-            title = f"{figures.TITLES[quantity]}, validation rows"
+            title = f"{QUANTITIES[quantity]}, validation rows"
             inside = f"{int(rows.inside.sum())} of {len(rows)} inside their 90 % interval"
-            words = f"{figures.TITLES[quantity]}: {inside}"
+            words = f"{QUANTITIES[quantity]}: {inside}"
             yield _picture(
                 figures.forest(rows, title),
                 layout,

@@ -11,8 +11,9 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from calibration.judgement.frames import parts_by, rows_of
-from calibration.report.figures import QUIET, TITLES, Z95, cut, style, words
+from calibration.report.figures import QUIET, Z95, cut, style, words
 from cohort.analysis.figures import MOST_RANGES, arm_colors
+from cohort.analysis.titles import QUANTITIES
 from cohort.results.published import MARKERS, SITES
 
 MOST = 9
@@ -42,7 +43,7 @@ def trial_figure(rows: pd.DataFrame, title: str) -> Figure:
         grid = figure.subplots(lines, columns, squeeze=False).ravel()
         for axes, ((quantity, versus), part) in zip(grid, panels, strict=False):
             _panel(axes, part, colors)
-            own = TITLES.get(quantity, quantity)
+            own = QUANTITIES.get(quantity, quantity)
             against = f"{quantity} against {cut(words(versus))}"
             axes.set_title(own if versus.startswith("baseline") else against)
         for axes in grid[len(panels) :]:

@@ -15,17 +15,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from cohort.analysis.compare import Prediction
 from cohort.analysis.fractures import INCIDENCE, RATIO, FracturePrediction
 from cohort.analysis.look import COLORS, CONTROL, STYLE, save
+from cohort.analysis.titles import QUANTITIES
 from cohort.results.published import MARKERS, SITES
 
 _PANEL = 2.9
-_TITLES = {
-    "LS": "Lumbar spine BMD",
-    "TH": "Total hip BMD",
-    "FN": "Femoral neck BMD",
-    "CTX": "CTX",
-    "P1NP": "P1NP",
-    "BSAP": "BSAP",
-}
 _SPLITS = {"calibration": COLORS[0], "validation": COLORS[1]}
 
 Point = tuple[float, float, float, float, str]
@@ -51,7 +44,9 @@ def write_agreement(
             row = p.row
             changes[row.quantity].append((row.value, row.low, row.high, p.predicted, row.split))
     panels = {
-        _TITLES[name]: (points, "change (%)", False) for name, points in changes.items() if points
+        QUANTITIES[name]: (points, "change (%)", False)
+        for name, points in changes.items()
+        if points
     }
     made = {"compare": panels}
     measures = ((INCIDENCE, "Incidence of fractures", "(%)"), (RATIO, "Relative risk", "(1)"))

@@ -27,6 +27,15 @@ LEVELS = {
     "lean_mass": "Lean mass",
 }
 TITLES = CHANGES | LEVELS
+QUANTITIES = {
+    "LS": "Lumbar spine BMD",
+    "TH": "Total hip BMD",
+    "FN": "Femoral neck BMD",
+    "CTX": "CTX",
+    "P1NP": "P1NP",
+    "BSAP": "BSAP",
+}
+"""Quantities of published rows, by the names that results tables give them."""
 SITES = {name: title for name, title in CHANGES.items() if name.startswith("bmd_")}
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cohort.errors import BadInput, did_you_mean
 from cohort.results.outcomes import BY_NAME
@@ -138,13 +138,15 @@ def analyse(
 def _at_looks(
     observed: Any, request: Request, shares: Sequence[float], boundary: str, futility: str
 ) -> pa.Table:
-    from cohort.analysis.statistics.futility import Futility, planned_looks
+    from cohort.analysis.statistics.futility import Futility, Rule, planned_looks
+    from cohort.analysis.statistics.interim import Boundary
     from cohort.analysis.statistics.methods import Method
     from cohort.planning.analyses import PRIMARY
     from cohort.planning.interim_looks import look_table
 
-    rule = Futility(futility)  # pyright: ignore[reportArgumentType] - checked before
-    looks = planned_looks(shares, request.alpha, boundary, rule)  # pyright: ignore[reportArgumentType] - the same
+    # `_of_looks` has refused words that are no rule and no boundary.
+    rule, shape = Futility(cast(Rule, futility)), cast(Boundary, boundary)
+    looks = planned_looks(shares, request.alpha, shape, rule)
     method = Method("log_rank") if observed.counts_events else Method(*PRIMARY)
     return look_table(observed, request, looks, method)
 

@@ -87,7 +87,7 @@ def test_a_set_is_written_and_read_with_its_spread(tmp_path):
 
 def test_the_spread_is_part_of_the_hash(tmp_path):
     none = write(tmp_path / "none.toml", {})
-    own = write(tmp_path / "own.toml", parameter_set().spread)
+    own = write(tmp_path / "own.toml", dict(parameter_set().spread))
     wide = write(tmp_path / "wide.toml", {"noise.lnL": 0.6})
     narrow = write(tmp_path / "narrow.toml", {"noise.lnL": 0.3})
     assert own.hash == parameter_set().hash

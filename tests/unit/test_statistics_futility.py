@@ -4,13 +4,14 @@ power."""
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
 from cohort.analysis.statistics.effect import Effect
-from cohort.analysis.statistics.futility import Futility, Looks, planned_looks, verdicts
+from cohort.analysis.statistics.futility import Futility, Looks, Rule, planned_looks, verdicts
 from cohort.analysis.statistics.interim import Boundary, boundaries, exits
 from cohort.analysis.statistics.margins import Hypothesis
 
@@ -34,8 +35,9 @@ def left_at(looks: Looks, drift: float) -> tuple[list[float], list[float]]:
             (below, (-20.0, looks.futility[k - 1])),
         ):
             low, high = np.append(inside[0], last[0]), np.append(inside[1], last[1])
-            normal = multivariate_normal(drift * root, spread, seed=1)  # pyright: ignore[reportArgumentType] - its default is 1, its type any matrix
-            found.append(float(np.squeeze(normal.cdf(high, lower_limit=low))))
+            normal: Any = multivariate_normal  # SciPy's own signature takes one number as matrix
+            integral = normal(drift * root, spread, seed=1).cdf(high, lower_limit=low)
+            found.append(float(np.squeeze(integral)))
     return above, below
 
 
@@ -60,8 +62,8 @@ def test_the_type_two_error_is_spent_as_stated(kind: Boundary, binding: bool) ->
 
 @pytest.mark.parametrize("kind", ["obrien_fleming", "pocock_spending"])
 @pytest.mark.parametrize("rule", ["pocock_spending", "conditional_power"])
-def test_bounds_that_bind_keep_the_type_one_error(kind: Boundary, rule: str) -> None:
-    futility = Futility(rule, binding=True, power=0.85, least=0.2)  # pyright: ignore[reportArgumentType] - parametrised
+def test_bounds_that_bind_keep_the_type_one_error(kind: Boundary, rule: Rule) -> None:
+    futility = Futility(rule, binding=True, power=0.85, least=0.2)
     looks = planned_looks(SHARES, 0.05, kind, futility)
     assert sum(left_at(looks, 0.0)[0]) == pytest.approx(0.025, abs=2e-5)
     assert (looks.critical <= boundaries(SHARES, 0.05, kind) + 1e-6).all()
