@@ -5,14 +5,16 @@ young, under-mineralised part `U`:
 
     V' = r [F V^-mu - R V^nu]
     U' = r F V^-mu - km U - r R V^(nu - 1) U
-    F_spine = F_rem + F_mod,  F_hip = (F_rem + hM F_mod) / (1 + hP Ae)
+    F_spine = (F_rem + F_mod) / (1 + vP Ae),  F_hip = (F_rem + hM F_mod) / (1 + hP Ae)
     R_cort  = R (1 + cBP b) (1 + cExc m')
 
 with `m'` the continuous signal of PTH in excess and `r = rT` (spine), `hipT rT` (hip) and `rC`
-(cortical), `rM` times that in men, `nu` = 1/2. Total hip and femoral neck are two weightings of the
-hip's compartments. Remodeling space, secondary mineralisation and true balance all come out of `V`
-and `U`; the compartments are response weights, not histology. Secondary mineralisation: Ruffoni
-2007 (10.1016/j.bone.2006.11.012); mechanostat: Frost 1987 (10.1002/ar.1092190104).
+(cortical), `rM` times that in men, `nu` = 1/2. Of what PTH analogues form, areal density shows less
+than P1NP lets expect (`hP`, `vP`): it lies in tunnels within cortex and in a larger bone. Total
+hip and femoral neck are two weightings of the hip's compartments. Remodeling space, secondary
+mineralisation and true balance all come out of `V` and `U`; the compartments are response weights,
+not histology. Secondary mineralisation: Ruffoni 2007 (10.1016/j.bone.2006.11.012); mechanostat:
+Frost 1987 (10.1002/ar.1092190104).
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def fluxes(
     if compartment.startswith("hip"):
         formed = (remodeling + person["hM"] * modelling) / (1.0 + person["hP"] * anabolic)
     else:
-        formed = remodeling + modelling
+        formed = (remodeling + modelling) / (1.0 + person["vP"] * anabolic)
     if compartment.endswith("cortical"):
         within = 1.0 + person["cExc"] * pth_excess
         resorption = resorption * (1.0 + person["cBP"] * bisphosphonate) * within

@@ -7,7 +7,7 @@
     P'  = kP [sP - (phiP Dd + 1 - phiP) P]           progenitors
     aB  = [1 + (etaBE d + gcB gc_e) / (1 + 3 sPTH Ae)] / (1 + sPTH Ae) exp(-pT / 2 lnT)
     B'  = kB (Dd P - aB B)                           osteoblasts
-    F_rem = B exp(wF lW),  F_mod = wM act Z          remodeling- and modelling-based formation
+    F_rem = B exp(wF lW),  F_mod = wM Li Z           remodeling- and modelling-based formation
 
 The exponent `gam` is below 1: formation falls less than resorption, so that deep block of RANKL
 keeps gaining for ten years while the shallower block of bisphosphonates levels off. Coupling by

@@ -69,7 +69,7 @@ def signals(
     anabolic = pth.anabolic_drive(state, person)
     sclerostin = wnt.free_sclerostin(state["Y"], person, milieu, anabolic, exposure)
     wnt_signal = wnt.wnt_signal(sclerostin, person)
-    activation = wnt.modelling_activation(wnt_signal)
+    activation = wnt.modelling_activation(wnt_signal, person, anabolic)
     ln_ratio = osteoclasts.ln_rankl_opg(state, person, milieu, wnt_signal)
     occupancy = osteoclasts.rank_occupancy(ln_ratio + noise.rankl, person, exposure)
     poisoned = bisphosphonate.saturation(state, person)
@@ -80,7 +80,7 @@ def signals(
         occupancy=occupancy,
         resorption=osteoclasts.resorption(state, person, occupancy, wnt_signal),
         remodeling_formation=osteoblasts.remodeling_formation(state["B"], person, wnt_signal),
-        modelling_formation=person["wM"] * activation * state["Z"],
+        modelling_formation=person["wM"] * state["Li"] * state["Z"],
         activation=activation,
         anabolic=anabolic,
         bisphosphonate=poisoned,
@@ -101,7 +101,9 @@ def tendency(
         system.tendencies(state, person, hormones, exposure, milieu)
         | pth.tendencies(state, person, milieu, exposure)
         | wnt.tendencies(state, person, milieu, now.wnt, now.activation)
-        | osteoclasts.tendencies(state, person, now.occupancy, now.osteoclast_death)
+        | osteoclasts.tendencies(
+            state, person, now.occupancy, now.osteoclast_death, now.modelling_formation
+        )
         | bisphosphonate.tendencies(state, person, exposure, now.resorption)
         | osteoblasts.tendencies(
             state, person, now.resorption, supply, differentiation, osteoblast_death

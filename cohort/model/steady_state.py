@@ -41,8 +41,11 @@ def steady_state(person: Person, hormones: Hormones) -> State:
         """Every cell pool and signal, given osteocytes in balance with osteoblasts."""
         sclerostin = wnt.free_sclerostin(osteoblasts_now, person, milieu, none, exposure)
         signal = wnt.wnt_signal(sclerostin, person)
-        refill, use = wnt.surface_rates(wnt.modelling_activation(signal), person)
-        fixed = {"Lp": like, "Zr": signal, "Tc": activated}
+        lining = wnt.modelling_activation(signal, person, none)
+        refill, use = wnt.surface_rates(lining, person)
+        quiescent = refill / (refill + use)
+        modelled = person["wM"] * lining * quiescent
+        fixed = {"Lp": like, "Zr": signal, "Tc": activated, "Mo": modelled}
         ln_ratio = osteoclasts.ln_rankl_opg(fixed, person, milieu, signal)
         occupancy = osteoclasts.rank_occupancy(ln_ratio, person, exposure)
         precursors = 1.0 / (person["phiQ"] * occupancy + 1.0 - person["phiQ"])
@@ -59,8 +62,10 @@ def steady_state(person: Person, hormones: Hormones) -> State:
             "P": progenitors,
             "B": matured * progenitors / osteoblasts.apoptosis(person, milieu, none),
             "Y": osteoblasts_now,
-            "Z": refill / (refill + use),
+            "Li": lining,
+            "Z": quiescent,
             "Zr": signal,
+            "Mo": modelled,
             "Tc": activated,
         }
 
@@ -73,7 +78,7 @@ def _bone_in_balance(state: State, person: Person) -> State:
     signal = state["Zr"]
     formation = (
         osteoblasts.remodeling_formation(state["B"], person, signal),
-        person["wM"] * wnt.modelling_activation(signal) * state["Z"],
+        state["Mo"],  # in balance with the modelling that it follows
     )
     none = jnp.zeros(())
     balanced: State = {}

@@ -23,7 +23,7 @@ AFTER_CHANGE = (
     *(2.0,) * 4,
     *(2.5, 2.5, 3.0),
 )
-AFTER_REPEAT = (0.5, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0)
+AFTER_REPEAT = (0.25, 0.5, 0.75, 0.75, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0, 2.5, 3.0)
 CEILING = 3.5
 
 # Factor on every step, by the name that the command line uses.

@@ -166,6 +166,8 @@ ISOLATED: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "pth_tolerance": (WITHOUT_PTH, OUTCOMES, "teriparatide"),
     "pth_catabolism": (WITHOUT_PTH, OUTCOMES, "teriparatide"),
     "pth_surface_opening": (WITHOUT_PTH, OUTCOMES, "teriparatide"),
+    "pth_on_lining_cells": (WITHOUT_PTH, OUTCOMES, "teriparatide"),
+    "pth_formation_unseen": (WITHOUT_PTH, OUTCOMES, "teriparatide"),
     "pth_escape_from_bisphosphonate": ((*WITHOUT_PTH, "teriparatide"), OUTCOMES, "both"),
     "secondary_mineralisation": (tuple(ARMS), MARKERS, "denosumab"),
     "spine_degeneration": (
@@ -184,6 +186,7 @@ ACTS = {
     "uncoupled_formation": "denosumab",
     "wnt_adaptation": "romosozumab",
     "wnt_on_rankl": "romosozumab",
+    "modelled_surface_on_rankl": "romosozumab",
     "rankl_survival_signal": "denosumab",
     "estrogen_on_rankl": "untreated",
     "estrogen_on_osteoclast_life": "untreated",

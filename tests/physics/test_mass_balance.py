@@ -114,6 +114,7 @@ def volume_fluxes(
         formed = formed / (1.0 + p["hP"] * now["anabolic"])
     else:
         formed = formed + now["modelling_formation"]
+        formed = formed / (1.0 + p["vP"] * now["anabolic"])
     if name.endswith("cortical"):
         resorbed = resorbed * (1.0 + p["cBP"] * now["bisphosphonate"])
         resorbed = resorbed * (1.0 + p["cExc"] * now["pth_excess"])

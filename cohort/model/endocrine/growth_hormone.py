@@ -15,7 +15,7 @@ IGF-1 1 % a year (Bidlingmaier 2014, 10.1210/jc.2013-3059), GH 1.4 % (Iranmanesh
 
 Bone feels it with the age curve, and estradiol amplifies it at the receptor:
 
-    lI = ln I - 0.010 (age - 35) + offset + eE ln sE
+    lI = ln I - 0.010 (age - 35) + offset - eE d
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ from cohort.model.person import Person
 SLOW = ("LH", "I", "M", "Zg")
 # Levels that leave every axis where it is: they act on bone or on calcium alone.
 LOCAL = frozenset({"serm", "progestin", "progesterone", "calcium_vitamin_d"})
-LEAST_SIGNAL = 0.01
 
 
 class Milieu(NamedTuple):
@@ -93,8 +92,7 @@ def milieu(state: State, person: Person, hormones: Hormones, exposure: Exposure)
     progestin = exposure.level("progestin")
     lacking = parathyroid.lacking(hormones.calcium_deficiency, exposure)
     excess = parathyroid.excess(hormones.pth_excess, exposure)
-    signal = jnp.maximum(1.0 - deficit, LEAST_SIGNAL)
-    ln_igf1 = hormones.ln_igf1 + person["eE"] * log(signal)
+    ln_igf1 = hormones.ln_igf1 - person["eE"] * deficit
     return Milieu(
         estradiol=total,
         testosterone=free,
