@@ -52,6 +52,7 @@ def predict_all(
     problem: Problem,
     x: np.ndarray,
     variability: Variability,
+    between: Mapping[str, float],
     draws: np.ndarray | None,
 ) -> Judged:
     """Predict every row that the job judges by.
@@ -61,6 +62,7 @@ def predict_all(
         problem: as fitted.
         x: the optimum, `(dim,)`.
         variability: how persons differ, as fitted.
+        between: how far a trial that was not fitted may be, by quantity, as a factor on scales.
         draws: of the posterior, `(draw, dim)`.
     """
     rows, studies = _rows(job)
@@ -79,7 +81,6 @@ def predict_all(
     whole = cohort.rows(problem.free.values(x))
     predicted = np.where(np.isnan(whole), middle, whole)
     targets = make_targets(rows, job)
-    between = problem.likelihood.between_trials(problem.predicted(x) - problem.observed)
     usual = float(np.hypot(*FACTORS))  # of a quantity that no trial was fitted to
     offset = np.array([between.get(t.block[1], usual) * scale(t.row, job.noise) for t in targets])
     moved = None if draws is None else np.stack([predicted + few(draw) - middle for draw in draws])

@@ -32,7 +32,7 @@ from cohort.model.arrays import Patients
 
 FACTORS = (1.0, 0.3)  # of rows and offsets, before any residual is known
 # An offset that may be as large as it likes explains a drug's effect away, trial by trial. Limits
-# of the fit alone: what to expect of a new trial is told by all residuals (`between_trials`).
+# of the fit alone: what to expect of a new trial is told by `between_trials`.
 LIMITS = ((0.2, 3.0), (0.05, 0.4))
 
 
@@ -94,18 +94,23 @@ class Likelihood:
         found = {q: self._most_likely(drawn_in, blocks) for q, blocks in by_quantity.items()}
         return replace(self, factors=found)
 
-    def between_trials(self, residuals: np.ndarray) -> dict[str, float]:
+    def between_trials(self, residuals: np.ndarray, explained: np.ndarray) -> dict[str, float]:
         """Return how far a trial that was not fitted may be, by quantity, as a factor on scales.
 
-        The root mean square of residuals beyond their sampling errors, every trial counted once and
-        outliers in full: what the loss draws in, the next trial may show again. Nothing below what
-        the fit's own factors amount to.
+        The root mean square of residuals beyond their sampling errors and what the parameters
+        explain, every trial counted once and outliers in full: what the loss draws in, the next
+        trial may show again. Nothing below what the fit's own factors amount to.
+
+        Args:
+            residuals: of every trial when the fit has not seen it (`left_out`), percent, `(row,)`.
+            explained: variance that the parameters explain, percent squared, `(row,)`.
         """
         squares: dict[str, list[float]] = {}
         for (_, quantity), places in self.blocks().items():
             if np.all(self.scale[places] > 0):
                 sampling = np.array([self.targets[place].sampling for place in places])
-                beyond = (residuals[places] ** 2 - sampling**2) / self.scale[places] ** 2
+                known = sampling**2 + explained[places]
+                beyond = (residuals[places] ** 2 - known) / self.scale[places] ** 2
                 squares.setdefault(quantity, []).append(float(beyond.mean()))
         return {
             quantity: float(np.sqrt(max(np.mean(found), _total(self.factors, quantity) ** 2)))

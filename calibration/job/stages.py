@@ -24,6 +24,7 @@ from calibration.job.load import job_hash, job_table
 from calibration.job.parameters import followers, free_parameters
 from calibration.job.schema import Job
 from calibration.judged import predict_all
+from calibration.left_out import left_out
 from calibration.posterior import laplace as gaussian
 from calibration.posterior.draws import write_draws
 from calibration.posterior.identifiability import identify
@@ -198,13 +199,15 @@ class Work:
 
         if self.folder.finished("judgement"):
             return
+        problem, x, draws = self.fitted.problem, self.fitted.x, self._some_draws()
+        unseen = left_out(problem, x, self.laplace.jacobian)
+        between = problem.likelihood.between_trials(*unseen)
         # The derivatives are done with. A process may map only so many pieces of memory, and
         # compiled functions of every trial, beside those of the fit, come near that.
         jax.clear_caches()
         fitted = parameter_set(str(self.layout["parameters.toml"]))
         variability = with_spread(load_variability(), fitted.spread)
-        problem, draws = self.fitted.problem, self._some_draws()
-        seen = predict_all(self.job, problem, self.fitted.x, variability, draws)
+        seen = predict_all(self.job, problem, x, variability, between, draws)
         table = judge(seen.targets, seen.predicted, seen.offset, seen.studies, draws=seen.draws)
         write_predictions(table, self.layout["predictions.parquet"])
         errors = score_tables(table)["errors"].to_dict("records")

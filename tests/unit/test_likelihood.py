@@ -226,17 +226,26 @@ def three_rows(factors: dict[str, tuple[float, float]]) -> Likelihood:
 
 
 def test_a_trial_to_come_may_be_as_far_as_trials_were_each_counted_once_outliers_in_full():
-    found = three_rows({"LS": (0.1, 0.1)}).between_trials(np.array([1.5, 2.5, -10.5]))
+    found = three_rows({"LS": (0.1, 0.1)}).between_trials(np.array([1.5, 2.5, -10.5]), np.zeros(3))
     # by hand: a: ((2.25 - .25) / 1 + (6.25 - .25) / 4) / 2 = 1.75; b: 110.25 - .25 = 110
     assert found == {"LS": pytest.approx(np.sqrt((1.75 + 110.0) / 2.0))}
 
 
 def test_a_trial_to_come_may_be_at_least_as_far_as_the_fit_takes_trials_to_differ():
-    found = three_rows({"LS": (3.0, 4.0)}).between_trials(np.zeros(3))
+    found = three_rows({"LS": (3.0, 4.0)}).between_trials(np.zeros(3), np.zeros(3))
     assert found == {"LS": pytest.approx(5.0)}
+
+
+def test_what_the_parameters_explain_is_no_difference_between_trials():
+    explained = np.array([0.5, 0.0, 10.0])
+    found = three_rows({"LS": (0.1, 0.1)}).between_trials(np.array([1.5, 2.5, -10.5]), explained)
+    # by hand: a: ((2.25 - .25 - .5) / 1 + (6.25 - .25) / 4) / 2 = 1.5; b: 110.25 - .25 - 10 = 100
+    assert found == {"LS": pytest.approx(np.sqrt((1.5 + 100.0) / 2.0))}
 
 
 def test_untreated_lives_say_nothing_about_trials():
     given = three_rows({"LS": (0.1, 0.1)})
     lives = replace(given, scale=np.array([1.0, 2.0, 0.0]))
-    assert lives.between_trials(np.array([1.5, 2.5, -10.5]))["LS"] == pytest.approx(np.sqrt(1.75))
+    assert lives.between_trials(np.array([1.5, 2.5, -10.5]), np.zeros(3))["LS"] == pytest.approx(
+        np.sqrt(1.75)
+    )
