@@ -1,13 +1,15 @@
 """How fast, on the same work as peers: this engine, diffrax, SciPy, and the published C++.
 
     python -m benchmarks.peers            both scenarios, about six minutes on two cores
+    python -m benchmarks.peers B          one of them
     python -m benchmarks.peers --quick    few patients and one round: does it run
 
 The Peterson-Riggs model, patients who differ in four parameters. Compiling is told apart. Cases are
-timed in interleaved rounds and the median is told; solvers that are too slow for all patients get
-fewer, and are compared by patient-years per second. The error beside each speed is the largest,
-relative, over patients and months, against this engine's finest grid; how far that is from SciPy's
-LSODA at its tightest is told too. Results go to `benchmarks/results/peers-<device>.json`.
+timed in interleaved rounds and the median is told; solvers that are too slow for all patients or
+months get fewer, and are compared by patient-years per second. The error beside each speed is the
+largest, relative, over patients and those months that every case does, against this engine's finest
+grid; how far that is from SciPy's LSODA at its tightest is told too. Results go to
+`benchmarks/results/peers-<device>.json`.
 """
 
 from __future__ import annotations
@@ -16,155 +18,112 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import jax
 
 from benchmarks.peers import others
-from benchmarks.peers.work import FINEST, WORKS, YARDSTICK, Work, engine, errors
+from benchmarks.peers.cases import FEW_MONTHS, FUSED, Case, Run, cases
+from benchmarks.peers.table import Row, ratios, show
+from benchmarks.peers.work import (
+    FINEST,
+    PUBLISHED_SOURCE,
+    WORKS,
+    YARDSTICK,
+    Work,
+    engine,
+    errors,
+)
 from benchmarks.throughput import machine, save
 
-OURS = "this engine"
+ROUNDS, ENOUGH = 3, 8.0
+"""Each case is timed in so many rounds, or in as many as take so many seconds."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A way to do the work.
-
-    Attributes:
-        label: in the table.
-        patients: in scenario B, in scenario A.
-        rounds: how often it is timed at the most.
-        make: work, number of patients -> a function of no arguments that does it.
-    """
-
-    label: str
-    patients: dict[str, int]
-    rounds: int
-    make: Callable[[Work, int], Callable[[], Any]]
-
-
-def of_engine(precision: str) -> Callable[[Work, int], Callable[[], Any]]:
-    """Return how this engine does it."""
-    return lambda work, patients: lambda: engine(work, patients, precision)
-
-
-def of_diffrax(solver: str, rtol: float) -> Callable[[Work, int], Callable[[], Any]]:
-    """Return how diffrax does it."""
-    return lambda work, patients: others.with_diffrax(
-        work, others.SOLVERS[solver](), rtol, patients
-    )
-
-
-def of_scipy(method: str, rtol: float) -> Callable[[Work, int], Callable[[], Any]]:
-    """Return how SciPy does it."""
-    return lambda work, patients: others.with_scipy(work, method, rtol, patients)
-
-
-CASES = (
-    Case(f"{OURS}, float32", {"B": 5000, "A": 1024}, 3, of_engine("float32")),
-    Case(f"{OURS}, float64", {"B": 5000, "A": 1024}, 3, of_engine("float64")),
-    Case("diffrax Kvaerno3, rtol 1e-3", {"B": 256, "A": 4}, 3, of_diffrax("Kvaerno3", 1e-3)),
-    Case("diffrax Kvaerno3, rtol 1e-4", {"B": 256, "A": 4}, 3, of_diffrax("Kvaerno3", 1e-4)),
-    Case("diffrax Kvaerno5, rtol 1e-4", {"B": 64, "A": 2}, 1, of_diffrax("Kvaerno5", 1e-4)),
-    Case("SciPy LSODA, rtol 1e-4", {"B": 4, "A": 1}, 1, of_scipy("LSODA", 1e-4)),
-    Case("SciPy BDF, rtol 1e-4", {"B": 2, "A": 1}, 1, of_scipy("BDF", 1e-4)),
-)
-
-
-def timed(run: Callable[[], Any]) -> tuple[float, float]:
-    """Return wall seconds and CPU seconds."""
+def timed(run: Run) -> tuple[float, float, Any]:
+    """Return wall seconds, CPU seconds and what was computed."""
     wall, cpu = time.perf_counter(), time.process_time()
-    run()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    found = run()
+    return time.perf_counter() - wall, time.process_time() - cpu, found
 
 
-def measure(work: Work, cases: tuple[Case, ...], quick: bool) -> list[dict[str, Any]]:
+def measure(whole: Work, chosen: tuple[Case, ...], quick: bool) -> list[Row]:
     """Time every case of a scenario in interleaved rounds; return a row each."""
-    exact = engine(work, YARDSTICK, "float64", steps=FINEST[work.name])
-    rows: list[dict[str, Any]] = []
-    runs: dict[str, tuple[Callable[[], Any], int]] = {}
-    for case in cases:
-        patients = min(case.patients[work.name], 2) if quick else case.patients[work.name]
+    months = FEW_MONTHS.get(whole.name, whole.months)
+    exact = yardstick(replace(whole, months=months), YARDSTICK)
+    rows: list[Row] = []
+    runs: list[Run] = []
+    for case in chosen:
+        work, patients = case.work(whole), case.patients[whole.name]
+        if quick:
+            work, patients = replace(work, months=1), min(patients, 2)
         start = time.perf_counter()
-        run = case.make(work, patients)
-        made, cpu = time.perf_counter(), time.process_time()
-        seen = run()
-        once = time.perf_counter() - made, time.process_time() - cpu
+        runs.append(case.make(work, patients))
         ready = time.perf_counter() - start
-        rows.append({"case": case.label, "patients": patients, "ready_s": ready})
-        rows[-1]["errors"] = errors(work, seen, exact)
-        # What is timed once is compiled before: its first run is as good as any.
-        rows[-1]["times"] = [once] if case.rounds == 1 else []
-        runs[case.label] = run, case.rounds
-        print(f"  {case.label}: compiled and done once in {ready:.0f} s", flush=True)
-    for number in range(1 if quick else max(case.rounds for case in cases)):
-        for row in rows:
-            run, rounds = runs[row["case"]]
-            if number < rounds and rounds > 1:
-                row["times"].append(timed(run))
+        row = {"case": case.label, "group": case.group, "patients": patients, "compile_s": ready}
+        rows.append(row | {"months": work.months, "years": work.years, "times": []})
+        print(f"  {case.label}: ready in {ready:.0f} s", flush=True)
+    for _ in range(1 if quick else ROUNDS):
+        for row, run in zip(rows, runs, strict=True):
+            if sum(wall for wall, _ in row["times"]) > ENOUGH:
+                continue
+            wall, cpu, seen = timed(run)
+            row["times"].append((wall, cpu))
+            row["errors"] = errors(whole, seen, exact)
     for row in rows:
         wall, cpu = (statistics.median(s) for s in zip(*row["times"], strict=True))
-        years = row["patients"] * work.years
-        row |= {"seconds": wall, "rounds": len(row["times"])}
+        years = row["patients"] * row["years"]
+        row |= {"seconds": wall, "cpu_seconds": cpu}
         row |= {"patient_years_per_s": years / wall, "patient_years_per_cpu_s": years / cpu}
     return rows
 
 
-def check(work: Work) -> dict[str, float]:
+def yardstick(work: Work, patients: int) -> dict[str, Any]:
+    """Return the compared columns on this engine's finest grid."""
+    return engine(work, patients, "float64", steps=FINEST[work.name], fused=FUSED)
+
+
+def check(whole: Work) -> dict[str, float]:
     """Return how far the finest grid is from SciPy's LSODA at its tightest, for one patient."""
-    exact = engine(work, 1, "float64", steps=FINEST[work.name])
-    return errors(work, others.with_scipy(work, "LSODA", 1e-9, 1)(), exact)
-
-
-def show(work: Work, rows: list[dict[str, Any]], apart: dict[str, float]) -> None:
-    """Print the table of a scenario."""
-    fastest = max(rows, key=lambda row: row["patient_years_per_s"])
-    double = next(row for row in rows if row["case"] == f"{OURS}, float64")
-    print(f"\n{work.name}: {work.title}")
-    names = "".join(f"{name:>9}" for name in work.columns)
-    print(f"{'':<30}{'patients':>9}{'years/s':>11}{'f32 is x':>10}{'f64 is x':>10}{names}")
-    for row in rows:
-        rate = row["patient_years_per_s"]
-        ratios = [fastest["patient_years_per_s"] / rate, double["patient_years_per_s"] / rate]
-        print(f"{row['case']:<30}{row['patients']:>9,}{rate:>11,.2f}", end="")
-        print("".join(f"{ratio:>10,.1f}" for ratio in ratios), end="")
-        print("".join(f"{row['errors'][name]:>9.0e}" for name in work.columns))
-    print(f"{'published C++, a CPU second':<30}{'':>9}{work.published:>11,.2f}", end="")
-    for row in (fastest, double):
-        print(f"{row['patient_years_per_cpu_s'] / work.published:>10,.1f}", end="")
-    print()
-    if apart:
-        told = ", ".join(f"{name} {value:.0e}" for name, value in apart.items())
-        print(f"finest grid against LSODA at rtol 1e-9: {told}")
+    work = replace(whole, months=FEW_MONTHS.get(whole.name, whole.months))
+    return errors(work, others.with_scipy(work, "LSODA", 1e-9, 1)(), yardstick(work, 1))
 
 
 def main() -> None:
     """Time what the command line names, print it and write the results file."""
     jax.config.update("jax_enable_x64", True)
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scenario", nargs="*", help="B or A; both if none is named")
     parser.add_argument("--quick", action="store_true", help="few patients, one round")
     chosen = parser.parse_args()
-    before = os.getloadavg()[0]
-    report: dict[str, Any] = machine()
-    scenarios: dict[str, Any] = {}
+    if unknown := set(chosen.scenario) - {work.name for work in WORKS}:
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are B and A")
+    start, before = time.perf_counter(), os.getloadavg()[0]
+    report: dict[str, Any] = machine() | {"scenarios": {}}
     for work in WORKS:
         if chosen.scenario and work.name not in chosen.scenario:
             continue
         print(f"{work.name}: {work.title}", flush=True)
-        rows = measure(work, CASES, chosen.quick)
-        apart = {} if chosen.quick else check(work)
-        found = {"title": work.title, "published_per_cpu_s": work.published, "cases": rows}
-        scenarios[work.name] = found | {"finest_grid_against_lsoda": apart}
-        show(work, rows, apart)
-    report["scenarios"] = scenarios
+        rows = measure(work, cases(), chosen.quick)
+        report["scenarios"][work.name] = {
+            "title": work.title,
+            "published_per_cpu_s": work.published,
+            "published_source": PUBLISHED_SOURCE,
+            "compared_months": FEW_MONTHS.get(work.name, work.months),
+            "cases": rows,
+            "ratios": ratios(rows, work.published),
+            "finest_grid_against_lsoda": {} if chosen.quick else check(work),
+        }
+    for name, found in report["scenarios"].items():
+        show(f"{name}: {found['title']}", found)
     report["load"] = {"before": before, "after": os.getloadavg()[0]}
-    if chosen.quick:
-        return
-    save(report, "peers-")
+    report["seconds"] = time.perf_counter() - start
+    print(f"{report['seconds']:.0f} s in all; load {before:.1f} before")
+    if not chosen.quick and len(report["scenarios"]) == len(WORKS):
+        save(report, "peers-")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cohort.errors import BadInput
 from cohort.peers.grid import Grid
 from cohort.peers.kernels import in_kernels
 from cohort.peers.model import PeerModel, State, Values
-from cohort.peers.rosenbrock import Method, increment
+from cohort.peers.rosenbrock import Method
+from cohort.peers.step import stepper
 from cohort.tile import TILE
 
 # Lengths are rounded up to these, and the surplus is not computed: regimens share what is compiled.
@@ -41,6 +44,7 @@ def simulate(
     method: Method,
     *,
     precision: str = "float64",
+    fused: bool = False,
     workers: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the trajectories of patients.
@@ -53,6 +57,7 @@ def simulate(
         columns: which outputs.
         method: of the steps.
         precision: `float64` or `float32`.
+        fused: whether one kernel makes all steps of a tile, on a CPU; needs the extra `kernel`.
         workers: threads, each with a tile of its own; as many as cores if not said.
 
     Returns:
@@ -64,7 +69,8 @@ def simulate(
     workers = workers or os.cpu_count() or 1
     tiles = 1 if patients < workers * WORTHWHILE else room(-(-patients // TILE), workers)
     width = patients if tiles == 1 else room(-(-patients // tiles), LANES)
-    run = runner(model, method, tuple(columns), fixed, room(len(grid.visits), VISITS))
+    made = fused_runner() if fused else runner
+    run = made(model, method, tuple(columns), fixed, room(len(grid.visits), VISITS))
 
     def compute(tile: int) -> dict[str, np.ndarray]:
         lanes = np.arange(tile * width, (tile + 1) * width) % patients
@@ -78,6 +84,19 @@ def simulate(
     with ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(compute, range(tiles)))
     return {n: np.concatenate([part[n] for part in parts], axis=1)[:, :patients] for n in columns}
+
+
+def fused_runner() -> Any:
+    """Return what makes a tile's function of one kernel.
+
+    Raises:
+        BadInput: where llvmlite is absent.
+    """
+    if find_spec("llvmlite") is None:
+        raise BadInput(["a fused kernel needs llvmlite: pip install 'bone-cohort[kernel]'"])
+    from cohort.peers.fused import runner
+
+    return runner
 
 
 def lanes_of(grid: Grid) -> list[np.ndarray]:
@@ -160,32 +179,14 @@ def march(
         rows: number of visits.
         like: zeros, `(patient,)`, of the precision of all values.
     """
-
-    def advanced(
-        own: State, carried: State, y: State, step: Any, like: jax.Array
-    ) -> tuple[State, State, State]:
-        k = {**numbers, **own}
-        t, h, doses, flows = step
-        carried = {name: v + doses[name] if name in doses else v for name, v in carried.items()}
-        switches = model.switches(k, y)
-        given = carried | flows | switches
-
-        def inputs(at: Values, since: Any) -> State:
-            return model.inputs(k, at, given, t + since, since)
-
-        change = increment(method, partial(model.rates, k), inputs, y, h)
-        end = {name: value + change[name] for name, value in y.items()}
-        y = model.settled(k, y, end, switches, h)
-        carried = model.advance(k, given, h)
-        seen = model.outputs(k, y, carried, t + h)
-        return carried, y, {name: like + seen[name] for name in columns}
+    advanced = stepper(model, method, columns, numbers)
 
     def body(i: Any, carry: Any) -> Any:
         carried, y, kept = carry
         t, h, row, doses, flows = jax.tree.map(lambda values: values[i], steps)
-        carried, y, seen = in_kernels(advanced)(own, carried, y, (t, h, doses, flows), like)
+        carried, y, seen = in_kernels(advanced)(own, carried, y, (t, h, doses, flows))
         put = jax.lax.dynamic_update_index_in_dim
-        return carried, y, {n: put(v, seen[n], row, 0) for n, v in kept.items()}
+        return carried, y, {n: put(v, like + seen[n], row, 0) for n, v in kept.items()}
 
     y = {name: like + value for name, value in baseline.items()}
     carried = {name: like + value for name, value in model.carried.items()}

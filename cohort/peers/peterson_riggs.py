@@ -285,13 +285,14 @@ def settled(k: Values, start: Values, end: State, on: Values, h: Any) -> State:
 
 
 def density_rates(k: Values, y: Values, log_b: Any, log_o: Any) -> State:
-    """Return the rates of bone density at each site, relative to baseline."""
+    """Return the rates of bone density at each site: what it has changed by, of its baseline.
+
+    A state that begins at zero keeps in float32 what is lost beside one.
+    """
     gain = exp(k["gamOB"] * log_b)
+    loss = {site: exp(k[gamma] * log_o) for site, gamma in SITES.items()}
     speed = {site: k[f"kout{site}{'BAS' if site == 'BMDfn' else ''}"] for site in SITES}
-    return {
-        site: speed[site] * (gain - exp(k[gamma] * log_o) * y[site])
-        for site, gamma in SITES.items()
-    }
+    return {site: speed[site] * (gain - loss[site] - loss[site] * y[site]) for site in SITES}
 
 
 def outputs(k: Values, y: Values, carried: Values, t: Any, *, menopause: bool) -> State:
@@ -300,7 +301,7 @@ def outputs(k: Values, y: Values, carried: Values, t: Any, *, menopause: bool) -
     percent |= {"TGFBact_pct": y["T"] / k["t0"], "TGFBlatent_pct": y["TGFB"] / k["tgfb0"]}
     percent |= {"RANKL_pct": y["L"] / k["l0"], "OPG_pct": y["O"] / k["o0"]}
     found = {name: 100.0 * ratio for name, ratio in percent.items()}
-    found |= {f"{site}_pctchg": 100.0 * (y[site] - 1.0) for site in SITES}
+    found |= {f"{site}_pctchg": 100.0 * y[site] for site in SITES}
     found["PTH_pM"] = (y["PTH"] + carried.get("TERIPOOL", 0.0)) / k["V1"]
     fluids = {"Ca_mM": "P", "Phos_mM": "ECCPhos", "Calcitriol_pM": "B"}
     found |= {name: y[state] / k["V1"] for name, state in fluids.items()}
@@ -368,5 +369,5 @@ def baseline(start: Values, *, denosumab: bool) -> State:
     """Return the untreated state."""
     given = {"G": "T", "T": "TGFBact"}
     found = {name: start[given.get(name, name)] for name in STATES}
-    found |= dict.fromkeys(SITES, 1.0)
+    found |= dict.fromkeys(SITES, 0.0)
     return found | ({"DENCENT": 0.0, "DENPER": 0.0} if denosumab else {})

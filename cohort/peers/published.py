@@ -40,8 +40,8 @@ def joerg_values() -> dict[str, float]:
 STEPS = {
     "denosumab": Grading(first=1.0, growth=1.5, longest=56.0, later=56.0),
     "denosumab 60 mg": Grading(first=1.0, growth=1.5, longest=168.0, later=168.0),
-    "teriparatide": Grading(first=0.05, growth=1.5, longest=3.0, later=56.0),
-    "joerg": Grading(first=0.25, growth=1.6, longest=14.0, later=14.0),
+    "teriparatide": Grading(first=0.06, growth=1.8, longest=2.5, later=56.0),
+    "joerg": Grading(first=0.25, growth=1.6, longest=10.0, later=10.0),
 }
 
 

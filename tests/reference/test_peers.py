@@ -41,7 +41,8 @@ def test_every_reference_trajectory_is_there() -> None:
     }
 
 
-def test_joerg_follows_every_reference_trajectory() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_joerg_follows_every_reference_trajectory(fused: bool) -> None:
     values = joerg_values()
     given = regimens("joerg", list(JOERG))
     visits = shared_visits(list(JOERG.values()), [0.0])
@@ -52,6 +53,7 @@ def test_joerg_follows_every_reference_trajectory() -> None:
         joerg_grid(values, visits, given),
         ("BMD_TH", "CTX", "P1NP", "BSAP", "estrogen", *(f"x_{n}" for n in joerg.baseline(values))),
         RODAS4,
+        fused=fused,
     )
     lanes = []
     for lane, table in enumerate(JOERG.values()):
@@ -63,31 +65,46 @@ def test_joerg_follows_every_reference_trajectory() -> None:
     assert worst[0][0] < 1.0, worst[:5]
 
 
-@pytest.mark.parametrize(
-    "group",
-    [
-        "denosumab",
-        pytest.param("teriparatide", marks=pytest.mark.slow),
-        pytest.param("menopause", marks=pytest.mark.slow),
-    ],
-)
-def test_peterson_riggs_follows_every_reference_trajectory(group: str) -> None:
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("group", list(GROUPS))
+def test_one_kernel_follows_every_reference_trajectory(group: str, precision: str) -> None:
     tables = {name: PETERSON_RIGGS[name] for name in GROUPS[group]}
-    worst = sorted(misses(*follow(group, tables), tables), reverse=True)
+    found = follow(group, tables, precision=precision, fused=True)
+    worst = sorted(misses(*found, tables), reverse=True)
     assert worst[0][0] < 1.0, worst[:5]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("group", "precision"),
+    [
+        ("denosumab", "float64"),
+        pytest.param("denosumab", "float32", marks=pytest.mark.slow),
+        pytest.param("teriparatide", "float32", marks=pytest.mark.slow),
+        pytest.param("teriparatide", "float64", marks=pytest.mark.slow),
+        pytest.param("menopause", "float64", marks=pytest.mark.slow),
+    ],
+)
+def test_peterson_riggs_follows_every_reference_trajectory(group: str, precision: str) -> None:
+    tables = {name: PETERSON_RIGGS[name] for name in GROUPS[group]}
+    worst = sorted(misses(*follow(group, tables, precision=precision), tables), reverse=True)
+    assert worst[0][0] < 1.0, worst[:5]
+
+
 def test_the_long_steps_that_are_timed_do_for_60_mg_every_six_months() -> None:
     names = ["denos_60mg_Q6M_x6", "denos_60mg_Q6M_24mo_then_off", "petersonriggs2012_armA_60Q6M"]
     tables = {name: PETERSON_RIGGS[name] for name in names}
-    found = follow("denosumab", tables, STEPS["denosumab 60 mg"])
+    found = follow("denosumab", tables, STEPS["denosumab 60 mg"], fused=True)
     worst = sorted(misses(*found, tables), reverse=True)
     assert worst[0][0] < 1.0, worst[:5]
 
 
 def follow(
-    group: str, tables: dict, steps: Grading | None = None
+    group: str,
+    tables: dict,
+    steps: Grading | None = None,
+    *,
+    precision: str = "float64",
+    fused: bool = False,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """All scenarios of a group at once, a lane each, on one grid."""
     values, start = peterson_riggs_values()
@@ -107,5 +124,7 @@ def follow(
         peterson_riggs_grid(values, visits, regimens("peterson_riggs", list(tables)), steps),
         tuple(next(iter(tables.values())).columns[1:]),
         RODAS4,
+        precision=precision,
+        fused=fused,
     )
     return seen, visits

@@ -10,12 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cohort.peers import peterson_riggs, pinned
+from cohort.errors import BadInput
+from cohort.peers import march, peterson_riggs, pinned
 from cohort.peers.elimination import Factors, order_of
 from cohort.peers.grid import Grading, graded, make_grid, together
 from cohort.peers.kernels import in_kernels
+from cohort.peers.march import simulate
+from cohort.peers.model import PeerModel
 from cohort.peers.published import peterson_riggs_values
 from cohort.peers.rosenbrock import RODAS3, RODAS4, Method, increment, linearised
+from cohort.peers.sparse import TINY, exp, log
 
 
 @pytest.fixture(autouse=True)
@@ -155,3 +159,43 @@ def test_patients_on_one_grid_keep_their_own_doses() -> None:
     one = make_grid(knots, [0.0, 2.0], {"drug": {0.0: 3.0}}, {})
     other = make_grid(knots, [0.0, 2.0], {}, {})
     np.testing.assert_array_equal(together([one, other]).doses["drug"], [[3.0, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(("precision", "places"), [("float32", 3e-7), ("float64", 2e-15)])
+def test_printed_exponentials_and_logarithms_are_those_of_numpy(
+    precision: str, places: float
+) -> None:
+    """A model whose one step reports them; one is asked for so many numbers that lanes are left."""
+
+    def reported(k, y, carried, t):
+        return {"exp": exp(k["x"]), "log": log(k["z"]), "tiny": log(-k["z"])}
+
+    model = PeerModel(
+        name="of two functions",
+        rates=lambda k, y, u: {"y": 0.0 * y["y"]},
+        carried={},
+        inputs=lambda k, y, carried, t, since: {},
+        switches=lambda k, y: {},
+        settled=lambda k, start, end, switches, h: end,
+        advance=lambda k, carried, h: {},
+        outputs=reported,
+    )
+    x = np.linspace(-86.0, 87.0, 1003).astype(precision)
+    z = np.exp(np.linspace(-60.0, 60.0, 1003)).astype(precision)
+    grid = make_grid(np.array([0.0, 1.0]), [0.0, 1.0], {}, {})
+    found = simulate(
+        model, {"x": x, "z": z}, {"y": 0.0}, grid, ("exp", "log", "tiny"), RODAS3,
+        precision=precision, fused=True,
+    )  # fmt: skip
+    wide = x.astype("longdouble"), z.astype("longdouble")
+    np.testing.assert_allclose(found["exp"][1], np.exp(wide[0]), rtol=places)
+    np.testing.assert_allclose(found["log"][1], np.log(wide[1]), rtol=places, atol=places)
+    np.testing.assert_allclose(found["tiny"][1], np.log(TINY), rtol=places)
+
+
+def test_a_fused_kernel_without_its_library_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(march, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"bone-cohort\[kernel\]"):
+        march.fused_runner()
