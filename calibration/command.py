@@ -48,6 +48,8 @@ def command(
             show_default=False,
         ),
     ] = None,
+    workers: o.Workers = None,
+    cluster: o.Cluster = None,
     overwrite: o.Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, tell targets and time; write nothing.")
@@ -62,11 +64,15 @@ def command(
     from calibration.job.layout import results_folder
     from calibration.job.load import load_job
     from calibration.terminal import progress_shown, show_estimate, tell_outcome
+    from cohort.api.executors import make_executor
     from cohort.errors import BadInput
 
     if into is not None:
         raise BadInput("--into is where --freeze writes; it means nothing without it.")
     checked = load_job(job, config or (), seed=seed)
+    if cluster is None and workers is not None:
+        raise BadInput("--workers means nothing without --cluster: a fit uses every core there is.")
+    executor = None if cluster is None else make_executor(cluster, workers, "auto")
     begun = Path(job) if Path(job).is_dir() else None  # a results folder is gone on with in place
     folder = out or begun or results_folder(checked)
     if dry_run:
@@ -77,7 +83,7 @@ def command(
     from calibration.job.run import run_job
 
     with progress_shown(checked.name, quiet=quiet or as_json) as progress:
-        done = run_job(checked, folder, overwrite=overwrite, progress=progress)
+        done = run_job(checked, folder, executor=executor, overwrite=overwrite, progress=progress)
     tell_outcome(done.folder, done.manifest, quiet=quiet, as_json=as_json)
 
 

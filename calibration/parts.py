@@ -7,7 +7,6 @@ argument: nothing is compiled anew for it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from calibration.free import Free
 from calibration.groups import Group, predict
 from calibration.likelihood import robust
 from calibration.reading import Reading, flat, mean_rows
+from cohort.execute.crew import usable_cores
 from cohort.model.arrays import Patients
 
 T = TypeVar("T")
@@ -90,5 +90,5 @@ def at_once(call: Callable[[Part], T], parts: Sequence[Part]) -> list[T]:
         with jax.enable_x64(True):  # each thread has a setting of its own
             return call(part)
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         return list(pool.map(called, parts))

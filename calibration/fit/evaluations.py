@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.fit.memory import Memory
+from calibration.fit.start import gradients_apart
 from calibration.job.selection import NATURAL_HISTORY
 from calibration.problem import Problem
+from cohort.execute.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,22 @@ class Evaluations:
     Attributes:
         problem: with the corrections and errors that hold now.
         memory: where evaluations are kept.
+        crew: takes the starts one by one; None where this process takes them together.
     """
 
     problem: Problem
     memory: Memory
+    crew: Crew[Problem] | None = None
 
     def gradients(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return losses, `(start,)`, and gradients, `(start, dim)`."""
-        losses, slopes = self.memory.of(
-            "gradients", (starts, *self._state()), lambda: self.problem.gradients(starts)
-        )
+
+        def compute() -> tuple[np.ndarray, np.ndarray]:
+            if self.crew is None:
+                return self.problem.gradients(starts)
+            return gradients_apart(self.crew, self.problem, starts)
+
+        losses, slopes = self.memory.of("gradients", (starts, *self._state()), compute)
         return losses, slopes
 
     def linearised(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from calibration.fit.apart import polish_apart
 from calibration.fit.descent import descend
 from calibration.fit.evaluations import Evaluations
 from calibration.fit.memory import Memory
@@ -17,6 +18,7 @@ from calibration.free import Free
 from calibration.job.schema import Job
 from calibration.problem import Problem
 from calibration.progress import Progress
+from cohort.execute.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,13 @@ class Fitted:
     trace: pd.DataFrame
 
 
-def fit(problem: Problem, job: Job, folder: Path, progress: Progress) -> Fitted:
+def fit(
+    problem: Problem,
+    job: Job,
+    folder: Path,
+    progress: Progress,
+    crew: Crew[Problem] | None = None,
+) -> Fitted:
     """Fit the free parameters, or go on with a fit that was killed.
 
     Args:
@@ -44,16 +52,21 @@ def fit(problem: Problem, job: Job, folder: Path, progress: Progress) -> Fitted:
         job: how to fit.
         folder: where evaluations are remembered; of this job alone.
         progress: takes every step.
+        crew: of workers that hold the problem, who take the starts one by one; left out, this
+            process takes them together.
     """
     trace = Trace(progress)
     first = make_starts(problem.free, job)
-    evaluations = Evaluations(problem, Memory(folder)).corrected(first[0])
+    evaluations = Evaluations(problem, Memory(folder), crew).corrected(first[0])
     ended = descend(job.fit, evaluations, first, trace)
     losses = np.array([_loss(evaluations, x) for x in ended])
     order = np.argsort(losses, kind="stable")
     evaluations = evaluations.corrected(ended[order[0]]).reweighed(ended[order[0]])
-    kept = [int(start) for start in order[: job.fit.kept]]
-    polished = {s: polish(job.polish, evaluations, ended[s], s, trace) for s in kept}
+    kept = {int(start): ended[start] for start in order[: job.fit.kept]}
+    if crew is None:
+        polished = {s: polish(job.polish, evaluations, x, s, trace) for s, x in kept.items()}
+    else:
+        polished = polish_apart(crew, job.polish, evaluations, kept, trace)
     best = min(polished.values(), key=lambda found: found.loss)
     table = _starts(problem.free, first, ended, losses, polished)
     return Fitted(best.evaluations.problem, best.x, table, trace.table())

@@ -18,7 +18,7 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         """Remember in this folder, which holds the evaluations of one job alone."""
-        self._folder = folder
+        self.folder = folder
 
     def of(self, what: str, given: Arrays, compute: Callable[[], Arrays]) -> Arrays:
         """Return what `compute` returns for these inputs.
@@ -31,7 +31,7 @@ class Memory:
         digest = hashlib.sha256()
         for array in given:
             digest.update(np.ascontiguousarray(array, float).tobytes())
-        path = self._folder / f"{what}-{digest.hexdigest()[:24]}.npz"
+        path = self.folder / f"{what}-{digest.hexdigest()[:24]}.npz"
         if path.exists():
             with np.load(path) as known:
                 return tuple(known[f"arr_{place}"] for place in range(len(known.files)))

@@ -17,6 +17,7 @@ from calibration.job.folder import StagedFolder, opened
 from calibration.job.layout import Layout, results_folder
 from calibration.job.schema import Job
 from calibration.progress import Progress, Stage, silent
+from cohort.execute.crew import Executor
 from cohort.results.reader import read_manifest
 
 
@@ -44,6 +45,7 @@ def run_job(
     job: Job,
     out: str | Path | None = None,
     *,
+    executor: Executor | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Calibrated:
@@ -52,6 +54,7 @@ def run_job(
     Args:
         job: a checked job, as `calibration.job.load.load_job` returns it.
         out: the results folder; `results/<job>-<seed>` by default.
+        executor: where starts are fitted; this process where left out.
         overwrite: start anew, whatever the folder holds.
         progress: listens to the events of the job.
 
@@ -59,20 +62,22 @@ def run_job(
         BadInput: the folder does not allow it; nothing was written.
         MachineFailure: disk, memory or device gave out; what is finished stays.
     """
+    if executor is not None:
+        executor.require()
     root = results_folder(job) if out is None else Path(out)
     with opened(job, root, overwrite=overwrite) as folder:
         if not folder.complete:
-            _compute(job, folder, progress)
+            _compute(job, folder, executor, progress)
             folder.done()
     return Calibrated(root, read_manifest(root))
 
 
-def _compute(job: Job, folder: StagedFolder, progress: Progress) -> None:
+def _compute(job: Job, folder: StagedFolder, executor: Executor | None, progress: Progress) -> None:
     from calibration.job.stages import Work
     from cohort.api.device import configure
 
     configure(precision="float64")
-    work = Work(job, folder, progress)
+    work = Work(job, folder, progress, executor)
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("gathering targets and their persons", work.gather),
         ("fitting", work.fit),

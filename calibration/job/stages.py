@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.fit import Fitted, fit
+from calibration.fit.apart import crew_of
 from calibration.job.folder import StagedFolder
 from calibration.job.freeze import write_set
 from calibration.job.load import job_hash, job_table
@@ -33,6 +34,7 @@ from calibration.posterior.samples import Samples
 from calibration.problem import Problem, make_problem
 from calibration.progress import Progress
 from calibration.spread import fit_spread
+from cohort.execute.crew import Executor
 from cohort.execute.manifest import now
 from cohort.model.parameters import parameter_set
 from cohort.patients.variability import load_variability, with_spread
@@ -45,9 +47,24 @@ _ARVIZ = ("xarray", "h5netcdf")
 class Work:
     """A job in the doing; call the stages in order."""
 
-    def __init__(self, job: Job, folder: StagedFolder, progress: Progress) -> None:
-        """Take a job and its open folder; nothing is computed yet."""
+    def __init__(
+        self,
+        job: Job,
+        folder: StagedFolder,
+        progress: Progress,
+        executor: Executor | None = None,
+    ) -> None:
+        """Take a job and its open folder; nothing is computed yet.
+
+        Args:
+            job: the checked job.
+            folder: its open folder.
+            progress: listens to the events.
+            executor: where starts are fitted; this process where left out.
+        """
         self.job, self.folder, self.progress = job, folder, progress
+        # A fit that is done is read from its checkpoint, which takes no workers.
+        self.executor = None if folder.finished("fit") else executor
         self.layout = folder.layout
 
     @cached_property
@@ -60,7 +77,8 @@ class Work:
         """The best of the starts, continued from its checkpoint."""
         checkpoint = self.layout["checkpoint"]
         checkpoint.mkdir(exist_ok=True)
-        return fit(self.problem, self.job, checkpoint, self.progress)
+        with crew_of(self.executor, self.job) as crew:
+            return fit(self.problem, self.job, checkpoint, self.progress, crew)
 
     @cached_property
     def laplace(self) -> Laplace:

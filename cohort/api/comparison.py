@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cohort.api.executors import make_executor
 from cohort.api.runs import simulate
 from cohort.api.studies import load_study
 from cohort.errors import BadInput, TooManyFailed
@@ -113,6 +114,7 @@ def compare(
             problems += error.problems
     if problems:
         raise BadInput(list(dict.fromkeys(problems)))
+    executor = make_executor(None, workers, device)
     participants = {name: recruits(study) for name, study in checked.items()}
     predictions: list[Prediction] = []
     hormones: list[HormonePrediction] = []
@@ -123,7 +125,7 @@ def compare(
             progress(Began(name, number, len(checked)))
             folder = Path(scratch) / name
             try:
-                simulate(study, folder, device=device, workers=workers, progress=progress)
+                simulate(study, folder, device=device, executor=executor, progress=progress)
             except TooManyFailed as error:
                 failures.append(f"{name}: {error}")
             predictions += compare_folder(folder)

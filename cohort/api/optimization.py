@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cohort.api.runs import default_workers
+from cohort.api.executors import default_workers
 from cohort.execute.progress import Event, Finished, Progress, Writing, silent
 from cohort.results.reader import read_manifest
 from cohort.search.load import Prepared, load_search

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cohort.api.executors import make_executor
 from cohort.api.runs import simulate
 from cohort.api.studies import drawn_parameters, run_spec
 from cohort.errors import BadInput, TooManyFailed
@@ -99,6 +100,7 @@ def power(
     drawn = drawn_parameters(prepared.study, draws)
     spec = run_spec(prepared.study, drawn)
     folder = results_folder(prepared) if out is None else Path(out)
+    executor = make_executor(None, workers, device)
     start = time.perf_counter()
 
     def show(event: Event, /) -> None:
@@ -112,7 +114,7 @@ def power(
         overwrite,
         show,
         lambda cohort: simulate(
-            prepared.study, cohort, drawn=drawn, device=device, workers=workers, progress=show
+            prepared.study, cohort, drawn=drawn, device=device, executor=executor, progress=show
         ),
     )
     progress(Finished(time.perf_counter() - start))

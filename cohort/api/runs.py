@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cohort.api.executors import make_executor
 from cohort.api.studies import (
     StudyLike,
     drawn_parameters,
@@ -15,18 +17,18 @@ from cohort.api.studies import (
     results_folder,
     run_spec,
 )
-from cohort.errors import BadInput, TooManyFailed
+from cohort.errors import BadInput, MachineFailure, TooManyFailed
+from cohort.execute.crew import Executor
 from cohort.execute.folder import Shard
 from cohort.execute.progress import Event, Finished, Progress, Writing, silent
 from cohort.execute.run import RunSummary, run_study
+from cohort.model.parameters import parameter_set
 from cohort.parameter_draws import ParameterDraws
 from cohort.results.block import Simulator
 from cohort.results.reader import Results, read_manifest
 from cohort.results.schema import has_draws
 from cohort.trial.schema import Study
 from cohort.trial.study import parse_study
-
-_MOST_WORKERS = 8
 
 
 def run(
@@ -41,6 +43,7 @@ def run(
     workers: int | None = None,
     draws: int | None = None,
     shard: str | None = None,
+    cluster: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Results:
@@ -54,10 +57,12 @@ def run(
         config: overrides `key=value` with dotted keys, such as `visits.months=[0,12]`.
         accuracy: `draft`, `default` or `high`.
         device: what computes: `auto` (the best there is), `cpu` or `gpu`.
-        workers: threads that compute; as many as suit this machine by default.
+        workers: threads that compute, or actors of the cluster; as many as suit it by default.
         draws: simulate everybody under each of the first so many posterior draws of the parameter
             set: rows get a column `draw`, the summary an interval of the mean over draws.
         shard: compute only share `i/n` of the parts; `resume` merges once all are there.
+        cluster: `ray` computes on Ray, started on this machine; `ray:HOST:PORT` or `ray:auto` join
+            a cluster that runs.
         overwrite: start anew, whatever run the folder holds.
         progress: called with each event of the run (see `cohort.execute.progress`).
 
@@ -82,7 +87,7 @@ def run(
         folder,
         drawn=drawn,
         device=device,
-        workers=workers,
+        executor=make_executor(cluster, workers, device),
         shard=share,
         overwrite=overwrite,
         progress=progress,
@@ -94,6 +99,7 @@ def resume(
     *,
     device: str = "auto",
     workers: int | None = None,
+    cluster: str | None = None,
     progress: Progress = silent,
 ) -> Results:
     """Finish a run that was interrupted; merge shards.
@@ -101,7 +107,8 @@ def resume(
     Args:
         folder: the results folder.
         device: what computes: `auto`, `cpu` or `gpu`.
-        workers: threads that compute.
+        workers: threads that compute, or actors of the cluster.
+        cluster: as `run` has it.
         progress: called with each event of the run.
 
     Raises:
@@ -123,7 +130,12 @@ def resume(
             "whose numbers differ. Repeat the run with --overwrite, or finish it with those."
         )
     return _run_and_report(
-        study, root, drawn=drawn, device=device, workers=workers, progress=progress
+        study,
+        root,
+        drawn=drawn,
+        device=device,
+        executor=make_executor(cluster, workers, device),
+        progress=progress,
     )
 
 
@@ -156,7 +168,7 @@ def _run_and_report(
     *,
     drawn: ParameterDraws | None,
     device: str,
-    workers: int | None,
+    executor: Executor,
     shard: Shard | None = None,
     overwrite: bool = False,
     progress: Progress,
@@ -178,7 +190,7 @@ def _run_and_report(
             folder,
             drawn=drawn,
             device=device,
-            workers=workers,
+            executor=executor,
             shard=share,
             overwrite=overwrite,
             progress=show,
@@ -200,7 +212,7 @@ def simulate(
     *,
     drawn: ParameterDraws | None = None,
     device: str = "auto",
-    workers: int | None = None,
+    executor: Executor | None = None,
     shard: Shard | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -210,7 +222,7 @@ def simulate(
         run_spec(study, drawn),
         out=folder,
         simulator_factory=simulator_factory(study, device, drawn),
-        workers=default_workers(device) if workers is None else workers,
+        executor=executor or make_executor(None, None, device),
         overwrite=overwrite,
         shard=shard,
         progress=progress,
@@ -220,22 +232,36 @@ def simulate(
 def simulator_factory(
     study: Study, device: str, drawn: ParameterDraws | None
 ) -> Callable[[], Simulator]:
-    """Return what makes the simulator once it is needed: JAX is imported and set up then."""
+    """Return what makes the simulator where and when it is needed."""
+    return _Recipe(study, device, drawn, parameter_set(study.parameters.set).hash)
 
-    def make() -> Simulator:
+
+@dataclass(frozen=True)
+class _Recipe:
+    """Makes a study's simulator: JAX is imported and set up then.
+
+    Attributes:
+        study: the checked study.
+        device: what computes.
+        drawn: draws of its parameters.
+        parameters: hash of the set that the study names, as this machine has it.
+    """
+
+    study: Study
+    device: str
+    drawn: ParameterDraws | None
+    parameters: str
+
+    def __call__(self) -> Simulator:
         from cohort.api.device import configure
 
-        configure(device, study.engine.precision)
+        configure(self.device, self.study.engine.precision)
         from cohort.solve.simulate import make_simulator
 
-        return make_simulator(study, () if drawn is None else drawn.rows)
-
-    return make
-
-
-def default_workers(device: str) -> int:
-    """Threads that compute unless the user says: the CPUs this process may use; one for a GPU."""
-    if device == "gpu":
-        return 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(usable or 1, _MOST_WORKERS)
+        name = self.study.parameters.set
+        if parameter_set(name).hash != self.parameters:
+            raise MachineFailure(
+                f"a worker on {platform.node()} has another parameter set {name}; install the same "
+                "version on every machine, and keep files of your own where all of them see them."
+            )
+        return make_simulator(self.study, () if self.drawn is None else self.drawn.rows)

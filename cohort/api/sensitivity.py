@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cohort.api.runs import default_workers
+from cohort.api.executors import make_executor
 from cohort.execute.progress import Progress, silent
 from cohort.levers.layout import Layout, results_folder
 from cohort.levers.load import Prepared, load_job
@@ -56,6 +56,7 @@ def sensitivity(
     config: Sequence[str] = (),
     device: str = "auto",
     workers: int | None = None,
+    cluster: str | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Sensitivity:
@@ -68,7 +69,9 @@ def sensitivity(
         seed: of samples and bootstrap; the job's own by default.
         config: overrides `key=value` with dotted keys of the job, such as `method.samples=64`.
         device: what computes: `auto`, `cpu` or `gpu`.
-        workers: threads that compute; as many as suit this machine by default.
+        workers: threads that compute, or actors of the cluster; as many as suit it by default.
+        cluster: `ray` computes on Ray, started on this machine; `ray:HOST:PORT` or `ray:auto` join
+            a cluster that runs.
         overwrite: start anew, whatever the folder holds.
         progress: called with each event of the job (see `cohort.execute.progress`).
 
@@ -87,22 +90,35 @@ def sensitivity(
     from cohort.levers.run import run_job
 
     prepared = job if isinstance(job, Prepared) else load_job(job, config, seed=seed)
-
-    def make() -> Evaluator:
-        from cohort.api.device import configure
-
-        configure(device, prepared.study.engine.precision)
-        from cohort.levers.compute.cohorts import Cohorts
-
-        return Cohorts(prepared)
-
     folder = results_folder(prepared.job) if out is None else Path(out)
     manifest = run_job(
         prepared,
         folder,
-        make=make,
-        workers=default_workers(device) if workers is None else workers,
+        make=Recipe(prepared, device),
+        executor=make_executor(cluster, workers, device),
         overwrite=overwrite,
         progress=progress,
     )
     return Sensitivity(folder, manifest)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Makes a job's cohort: JAX is imported and set up then.
+
+    Attributes:
+        prepared: the checked job.
+        device: what computes.
+    """
+
+    prepared: Prepared
+    device: str
+
+    def __call__(self) -> Evaluator:
+        """Set JAX up and make the cohort."""
+        from cohort.api.device import configure
+
+        configure(self.device, self.prepared.study.engine.precision)
+        from cohort.levers.compute.cohorts import Cohorts
+
+        return Cohorts(self.prepared)

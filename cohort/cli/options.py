@@ -58,7 +58,17 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         metavar="N",
-        help="Threads that compute; by default as many as suit this machine.",
+        help="Threads that compute (with --cluster: workers); by default as many as suit it.",
+        show_default=False,
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ray[:ADDRESS]",
+        help="Compute on Ray: `ray` starts it on this machine, `ray:HOST:PORT` or `ray:auto` join "
+        "a cluster.",
         show_default=False,
     ),
 ]

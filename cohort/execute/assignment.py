@@ -7,7 +7,6 @@ arms.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cohort.results.schema import canonical_json
-from cohort.trial.randomisation import Numbers, Randomisation, allocated, classes
+from cohort.trial.randomisation import Numbers, Randomisation, allocated, classes, generator_at
 
 Slots = npt.NDArray[np.int64]
 
@@ -46,9 +45,7 @@ def assigned(study: Mapping[str, Any], seed: int, ratios: Sequence[int], slots: 
         stratum = _strata(canonical_json(study), first, slots.size)
 
     def of_stratum(number: int) -> np.random.Generator:
-        words = f"{seed}/randomisation/{first}/{number}".encode()
-        digest = hashlib.blake2b(words, digest_size=16).digest()
-        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+        return generator_at(seed, "randomisation", first, number)
 
     return allocated(stratum, ratios, how, of_stratum)
 

@@ -78,7 +78,8 @@ def write_manifest(
     started: str,
     device: str | None = None,
     notes: Sequence[str] = (),
-    workers: int = 1,
+    workers: int | None = None,
+    cluster: str | None = None,
     counts: Counts | None = None,
     clock: Clock | None = None,
 ) -> dict[str, Any]:
@@ -95,6 +96,7 @@ def write_manifest(
         "block_size": spec.block_size,
         "max_failed": spec.max_failed,
         "workers": workers,
+        "cluster": cluster,
         "versions": versions(),
         "counts": None if counts is None else _counts(spec, counts),
         "seconds": None if clock is None else clock.as_dict(),

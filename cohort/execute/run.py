@@ -6,11 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from cohort.errors import BadInput, MachineFailure, TooManyFailed
 from cohort.execute.compute import compute_parts
+from cohort.execute.crew import Executor, Local
 from cohort.execute.finish import finish_folder, read_counts
 from cohort.execute.folder import Shard, missing_parts, opened
 from cohort.execute.manifest import (
@@ -74,7 +76,7 @@ def run_study(
     *,
     out: str | Path,
     simulator_factory: Callable[[], Simulator],
-    workers: int = 1,
+    executor: Executor | None = None,
     overwrite: bool = False,
     shard: Shard | None = None,
     progress: Progress = silent,
@@ -85,7 +87,7 @@ def run_study(
         spec: the run.
         out: the results folder.
         simulator_factory: makes the simulator; called only if something is left to compute.
-        workers: threads that compute blocks.
+        executor: where blocks are computed; one thread of this process by default.
         overwrite: start anew, whatever run the folder holds.
         shard: compute only this share of the parts; `finish` merges once all shards are done.
         progress: takes the events.
@@ -99,8 +101,6 @@ def run_study(
         TooManyFailed: everything is written, but too many patients have no results.
         KeyboardInterrupt: interrupted; what is finished stays.
     """
-    if workers < 1:
-        raise BadInput(f"--workers is {workers}; it must be at least 1.")
     if spec.persons < 1:
         raise BadInput(f"--patients is {spec.persons}; it must be at least 1.")
     shard = shard or Shard()
@@ -108,7 +108,7 @@ def run_study(
         if complete:
             summary = _finished_before(spec, layout)
         else:
-            run = _Run(spec, layout, shard, workers, progress)
+            run = _Run(spec, layout, shard, executor or Local(), progress)
             summary = run.to_the_end(simulator_factory)
     _refuse_many_failed(summary)
     return summary
@@ -140,14 +140,15 @@ class _Run:
     """One process's work on one folder."""
 
     def __init__(
-        self, spec: RunSpec, layout: Layout, shard: Shard, workers: int, progress: Progress
+        self, spec: RunSpec, layout: Layout, shard: Shard, executor: Executor, progress: Progress
     ) -> None:
         self.spec, self.layout, self.shard = spec, layout, shard
-        self.workers, self.progress = workers, progress
+        self.executor, self.progress = executor, progress
         self.clock, self.started = Clock(), now()
         before = read_manifest(layout.root) if layout.manifest.exists() else {}
         self.device: str | None = before.get("device")
         self.notes: Sequence[str] = before.get("notes") or ()
+        self.workers: int | None = before.get("workers")
 
     def to_the_end(self, simulator_factory: Callable[[], Simulator]) -> RunSummary:
         """Compute, finish, and leave the manifest in the state that is true; none for bad input."""
@@ -181,24 +182,25 @@ class _Run:
         total = sum(self._patients(part) for part in mine)
         kept = total - sum(self._patients(part) for part in todo)
         self.progress(Started(total, kept))
-        # Made before the manifest: input that it refuses leaves nothing behind.
-        simulator = simulator_factory() if todo else None
-        if simulator is not None:
-            self.device, self.notes = simulator.device, simulator.notes
-        self._note(RUNNING)
-        if simulator is None:
+        if not todo:
+            self._note(RUNNING)
             return
-        compute_parts(
-            self.spec,
-            self.layout,
-            todo,
-            simulator,
-            workers=self.workers,
-            kept=kept,
-            total=total,
-            progress=self.progress,
-            clock=self.clock,
-        )
+        # Opened before the manifest is written: input that it refuses leaves nothing behind.
+        with self.executor.crew(simulator_factory) as crew:
+            self.device, self.notes = crew.ask(attrgetter("device", "notes"))
+            self.workers = crew.size
+            self._note(RUNNING)
+            compute_parts(
+                self.spec,
+                self.layout,
+                todo,
+                crew,
+                device=self.device or "",
+                kept=kept,
+                total=total,
+                progress=self.progress,
+                clock=self.clock,
+            )
 
     def _patients(self, part: int) -> int:
         return sum(len(arms) * slots.size for arms, slots in self.spec.groups(part))
@@ -222,14 +224,16 @@ class _Run:
             device=self.device,
             notes=self.notes,
             workers=self.workers,
+            cluster=self.executor.cluster,
             counts=counts,
             clock=None if status == RUNNING else self.clock,
         )
 
     def _try_note(self, status: str) -> None:
-        """Write the manifest if the disk still lets us; the first failure is the one to tell."""
-        with contextlib.suppress(MachineFailure):
-            self._note(status)
+        """Write the manifest of what was begun; if the disk refuses, the first failure counts."""
+        if self.layout.manifest.exists():
+            with contextlib.suppress(MachineFailure):
+                self._note(status)
 
 
 def _finished_before(spec: RunSpec, layout: Layout) -> RunSummary:

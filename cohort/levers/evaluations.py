@@ -1,4 +1,4 @@
-"""Computing a job's evaluations: blocks in worker threads, parts on disk as they finish.
+"""Computing a job's evaluations: blocks by a crew of workers, parts on disk as they finish.
 
 A part is complete or absent, and a later call of the same job computes those that are absent only.
 Blocks never span two parts, so that a part's bytes depend on the job alone.
@@ -7,15 +7,15 @@ Blocks never span two parts, so that a part's bytes depend on the job alone.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import attrgetter, methodcaller
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from cohort.execute.crew import Crew
 from cohort.execute.progress import Advanced, Compiled, Compiling, Progress
 from cohort.levers.layout import PART, Layout
 from cohort.levers.outputs import Column
@@ -99,42 +99,78 @@ class Work:
         return self.values[part * PART : (part + 1) * PART]
 
 
+@dataclass(frozen=True)
+class Block:
+    """Some evaluations of one part, a unit of work.
+
+    Attributes:
+        part: which one.
+        values: of the factors, `(evaluation, factor)`.
+        ends_part: whether no other block of the part follows.
+    """
+
+    part: int
+    values: np.ndarray
+    ends_part: bool
+
+    def __str__(self) -> str:
+        """Return what a message calls it."""
+        return f"{len(self.values)} evaluations of part {self.part}"
+
+
 def compute(
-    work: Work, todo: Sequence[int], evaluator: Evaluator, workers: int, progress: Progress
+    work: Work, todo: Sequence[int], crew: Crew[Evaluator], device: str, progress: Progress
 ) -> Times:
     """Compute parts and write each as it is complete.
 
     Args:
         work: the job's evaluations.
         todo: parts to compute.
-        evaluator: what computes; called from `workers` threads at once.
-        workers: number of those threads.
+        crew: computes them.
+        device: what computes, in words.
         progress: takes the events.
 
     Raises:
         MachineFailure: the disk gave out; parts written so far stay.
     """
     times = Times()
-    progress(Compiling(evaluator.device))
+    progress(Compiling(device))
     start = time.perf_counter()
-    evaluator.compile()
+    crew.prepare(methodcaller("compile"))
     times.compile = time.perf_counter() - start
     progress(Compiled(times.compile))
     schema = evaluations_schema(work.columns, work.identity)
     size, done = len(work.values), len(work.values) - sum(len(work.of_part(p)) for p in todo)
     start = time.perf_counter()
-    blocks: list[np.ndarray] = []
-    for part, block, last in _in_order(work, todo, evaluator, workers):
-        blocks.append(block)
-        times.evaluations += len(block)
-        if last:
-            table = evaluations_table(part * PART, np.concatenate(blocks), work.columns, schema)
-            write_tables(work.layout.part(part), schema, [table])
-            blocks = []
+    found: list[np.ndarray] = []
+    for block, outputs in crew.in_order(_evaluated, _blocks(work, todo, crew.ask(_rows))):
+        found.append(outputs)
+        times.evaluations += len(outputs)
+        if block.ends_part:
+            first = block.part * PART
+            table = evaluations_table(first, np.concatenate(found), work.columns, schema)
+            write_tables(work.layout.part(block.part), schema, [table])
+            found = []
         times.compute = time.perf_counter() - start
         each, new = work.patients, times.evaluations
         progress(Advanced(each * (done + new), each * size, each * new, times.compute))
     return times
+
+
+_rows = attrgetter("rows")
+
+
+def _evaluated(evaluator: Evaluator, block: Block) -> np.ndarray:
+    return evaluator.evaluate(block.values)
+
+
+def _blocks(work: Work, todo: Sequence[int], rows: int) -> Iterator[Block]:
+    """Cut the parts into blocks of at most so many evaluations."""
+    for part in todo:
+        values = work.of_part(part)
+        for first in range(0, len(values), rows):
+            block = values[first : first + rows]
+            yield Block(part, block, first + rows >= len(values))
 
 
 def merge(work: Work) -> None:
@@ -146,26 +182,3 @@ def merge(work: Work) -> None:
             yield read_part(work.layout.part(part))
 
     write_tables(work.layout["evaluations.parquet"], schema, tables())
-
-
-def _in_order(
-    work: Work, todo: Sequence[int], evaluator: Evaluator, workers: int
-) -> Iterator[tuple[int, np.ndarray, bool]]:
-    """Yield the part, the outputs and whether the part ends, block by block, in order."""
-    waiting: deque[tuple[int, bool, Future[np.ndarray]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="cohort-block")
-    try:
-        for part in todo:
-            values = work.of_part(part)
-            for first in range(0, len(values), evaluator.rows):
-                block = values[first : first + evaluator.rows]
-                last = first + evaluator.rows >= len(values)
-                waiting.append((part, last, pool.submit(evaluator.evaluate, block)))
-                if len(waiting) > workers:
-                    sent, ends, future = waiting.popleft()
-                    yield sent, future.result(), ends
-        while waiting:
-            sent, ends, future = waiting.popleft()
-            yield sent, future.result(), ends
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from cohort.errors import BadInput, TooManyFailed
+from cohort.errors import TooManyFailed
+from cohort.execute.crew import Crew, Executor, Local
 from cohort.execute.job_folder import JobFolder, held
 from cohort.execute.progress import (
     Compiled,
@@ -58,7 +61,7 @@ class Running:
         folder: its open results folder.
         identity: what decides its numbers.
         make: makes the evaluator; called only if something is left to compute.
-        workers: threads that compute.
+        executor: where evaluations are computed.
         progress: takes the events.
     """
 
@@ -66,7 +69,7 @@ class Running:
     folder: JobFolder
     identity: dict[str, Any]
     make: Callable[[], Evaluator]
-    workers: int
+    executor: Executor
     progress: Progress
 
     @property
@@ -111,9 +114,8 @@ class Running:
         self.progress(Started(total * work.patients, (total - left) * work.patients))
         times = Times()
         if todo:
-            evaluator = self.make()
-            self.folder.save(device=evaluator.device)
-            times = compute(work, todo, evaluator, self.workers, self.progress)
+            with self._crew() as (crew, device):
+                times = compute(work, todo, crew, device, self.progress)
         if not work.layout["evaluations.parquet"].exists():
             self.progress(Writing("evaluations.parquet"))
             merge(work)
@@ -122,14 +124,22 @@ class Running:
                 shutil.rmtree(work.layout[".parts"])
         return times
 
+    @contextlib.contextmanager
+    def _crew(self) -> Iterator[tuple[Crew[Evaluator], str]]:
+        """Open a crew; yield it with its device in words, and note who computes."""
+        with self.executor.crew(self.make) as crew:
+            device = crew.ask(attrgetter("device"))
+            self.folder.save(device=device, workers=crew.size, cluster=self.executor.cluster)
+            yield crew, device
+
     def local(self) -> tuple[Times, int, int]:
         """Compute derivatives and what follows; return times, evaluations and failures."""
-        design, evaluator = self.prepared.design, self.make()
-        self.folder.save(device=evaluator.device)
-        self.progress(Compiling(evaluator.device))
-        start = time.perf_counter()
-        outputs, slopes = evaluator.derivatives()
-        times = Times(compile=time.perf_counter() - start)
+        design = self.prepared.design
+        with self._crew() as (crew, device):
+            self.progress(Compiling(device))
+            start = time.perf_counter()
+            outputs, slopes = crew.ask(methodcaller("derivatives"))
+            times = Times(compile=time.perf_counter() - start)
         self.progress(Compiled(times.compile))
         relative = elasticities(design.factors, outputs, slopes)
         schema = individuals_schema(self.identity)
@@ -156,7 +166,7 @@ def run_job(
     out: Path,
     *,
     make: Callable[[], Evaluator],
-    workers: int = 1,
+    executor: Executor | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -166,7 +176,7 @@ def run_job(
         prepared: the checked job.
         out: the results folder.
         make: makes what computes; called only if something is left to compute.
-        workers: threads that compute.
+        executor: where evaluations are computed; one thread of this process by default.
         overwrite: start anew, whatever the folder holds.
         progress: takes the events.
 
@@ -179,13 +189,11 @@ def run_job(
         TooManyFailed: everything is written, but too many evaluations have no result.
         KeyboardInterrupt: interrupted; what is finished stays.
     """
-    if workers < 1:
-        raise BadInput(f"--workers is {workers}; it must be at least 1.")
     start, mine = time.perf_counter(), identity(prepared)
     told = mine | {"hash": identity_hash(mine), "max_failed": prepared.job.max_failed}
     with held(told, out, KNOWN, overwrite=overwrite) as folder:
         if not folder.complete:
-            job = Running(prepared, folder, mine, make, workers, progress)
+            job = Running(prepared, folder, mine, make, executor or Local(), progress)
             is_local = prepared.job.method.name == "local"
             times, evaluations, failed = job.local() if is_local else job.sampled()
             _finish(job, times, evaluations, failed, start)

@@ -137,12 +137,24 @@ def write_tables(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> N
         schema: schema with the metadata that the file carries.
         tables: tables of that schema, taken one at a time, so that memory holds only one.
     """
+    atomic_write(path, lambda file: _fill(file, schema, tables))
 
-    def fill(file: IO[bytes]) -> None:
-        with pq.ParquetWriter(file, schema, **parquet_options(schema)) as writer:
-            for table in tables:
-                # One chunk a column: chunk borders would show in the pages, hence in the bytes.
-                whole = table.combine_chunks().cast(schema)
-                writer.write_table(whole, row_group_size=max(1, whole.num_rows))
 
-    atomic_write(path, fill)
+def write_bytes(path: Path, content: pa.Buffer) -> None:
+    """Write a file whose bytes are there."""
+    atomic_write(path, lambda file: file.write(memoryview(content)))
+
+
+def encoded_tables(schema: pa.Schema, tables: Iterable[pa.Table]) -> pa.Buffer:
+    """Return the bytes of the file that `write_tables` writes."""
+    sink = pa.BufferOutputStream()
+    _fill(sink, schema, tables)
+    return sink.getvalue()
+
+
+def _fill(sink: IO[bytes] | pa.NativeFile, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
+        for table in tables:
+            # One chunk a column: chunk borders would show in the pages, hence in the bytes.
+            whole = table.combine_chunks().cast(schema)
+            writer.write_table(whole, row_group_size=max(1, whole.num_rows))

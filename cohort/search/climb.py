@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from cohort.execute.compute import guarded
+from cohort.execute.guard import guarded
 from cohort.results.writer import write_json
 from cohort.search.doses import Climb, bounds, climbs, dosed
 from cohort.search.evaluations import Evaluations

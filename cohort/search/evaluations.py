@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cohort.execute.compute import guarded
+from cohort.execute.guard import guarded
 from cohort.execute.progress import Advanced, Progress, silent
 from cohort.results.writer import atomic_write
 from cohort.search.space import Candidate, Space

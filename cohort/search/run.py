@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from cohort.errors import BadInput, TooManyFailed
-from cohort.execute.compute import guarded
+from cohort.execute.guard import guarded
 from cohort.execute.job_folder import JobFolder
 from cohort.execute.progress import Advanced, Compiled, Compiling, Progress, Started, Writing
 from cohort.results.schema import describe

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from cohort.execute.crew import Local
 from cohort.execute.run import run_study
 from cohort.execute.spec import RunSpec
 from cohort.results.block import BlockResult, ResultCode
@@ -185,7 +186,7 @@ def main() -> None:
         make_spec(persons=persons, design=design, block_size=4096),
         out=out,
         simulator_factory=lambda: FakeSimulator(delay=delay),
-        workers=2,
+        executor=Local(2),
     )
 
 

@@ -24,6 +24,7 @@ from fake_simulator import (
 )
 
 from cohort.errors import BadInput
+from cohort.execute.crew import Local
 from cohort.execute.folder import Shard, missing_parts
 from cohort.execute.progress import Advanced
 from cohort.execute.run import finish, run_study
@@ -44,7 +45,7 @@ def test_block_size_and_workers_leave_the_bytes_alone(
         spec,
         out=tmp_path / "run",
         simulator_factory=lambda: FakeSimulator(delay=0.001),
-        workers=workers,
+        executor=Local(workers),
     )
     assert digests(tmp_path / "run") == unbroken(design)
 
@@ -225,7 +226,9 @@ def test_memory_holds_few_blocks(tmp_path: Path) -> None:
                     alive -= 1
 
     spec = make_spec(persons=PERSONS, block_size=2048)
-    run_study(spec, out=tmp_path, simulator_factory=lambda: Counting(delay=0.002), workers=2)
+    run_study(
+        spec, out=tmp_path, simulator_factory=lambda: Counting(delay=0.002), executor=Local(2)
+    )
     assert most <= 2
 
 

@@ -17,6 +17,7 @@ import pytest
 from fake_simulator import PERSONS, SLOPES, FakeSimulator, digests, leftovers, make_spec, uniform
 
 from cohort.errors import BadInput, TooManyFailed
+from cohort.execute.crew import Local
 from cohort.execute.estimate import estimate
 from cohort.execute.folder import Shard, missing_parts
 from cohort.execute.progress import Advanced, Started
@@ -138,7 +139,10 @@ def test_a_failed_patient_is_named_with_the_draw(tmp_path: Path) -> None:
     spec = drawn_spec(persons=50)
     with pytest.raises(TooManyFailed, match=r"patient 3, arm denosumab, parameter draw 0, on day"):
         run_study(
-            spec, out=tmp_path, simulator_factory=lambda: FakeSimulator(failing=(3,)), workers=2
+            spec,
+            out=tmp_path,
+            simulator_factory=lambda: FakeSimulator(failing=(3,)),
+            executor=Local(2),
         )
 
 
@@ -182,7 +186,7 @@ def test_block_size_and_workers_leave_the_bytes_alone(
         drawn_spec(persons=5000, block_size=block_size),
         out=tmp_path / "other",
         simulator_factory=lambda: FakeSimulator(delay=0.001),
-        workers=workers,
+        executor=Local(workers),
     )
     assert digests(tmp_path / "other") == digests(tmp_path / "one")
 

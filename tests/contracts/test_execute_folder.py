@@ -15,6 +15,7 @@ from fake_simulator import (
 )
 
 from cohort.errors import BadInput
+from cohort.execute.crew import Local
 from cohort.execute.run import run_study
 from cohort.execute.spec import RunSpec
 from cohort.results.layout import Layout
@@ -98,7 +99,12 @@ def test_a_manifest_of_another_format_is_refused() -> None:
 @pytest.mark.parametrize(("option", "value"), [("workers", 0), ("workers", -1)])
 def test_workers_must_be_positive(tmp_path: Path, option: str, value: int) -> None:
     with pytest.raises(BadInput, match="--workers"):
-        run_study(make_spec(), out=tmp_path / "run", simulator_factory=FakeSimulator, workers=value)
+        run_study(
+            make_spec(),
+            out=tmp_path / "run",
+            simulator_factory=FakeSimulator,
+            executor=Local(value),
+        )
     assert not (tmp_path / "run").exists()
 
 

@@ -17,6 +17,7 @@ from fake_simulator import (
     uniform,
 )
 
+from cohort.execute.crew import Local
 from cohort.execute.estimate import estimate
 from cohort.execute.folder import Shard
 from cohort.execute.progress import Advanced, Compiled, Compiling, Finished, Started, Writing
@@ -92,7 +93,7 @@ def test_screening_is_counted(tmp_path: Path) -> None:
 
 def test_manifest_tells_what_was_run(tmp_path: Path) -> None:
     spec = make_spec(persons=20)
-    run_study(spec, out=tmp_path, simulator_factory=FakeSimulator, workers=2)
+    run_study(spec, out=tmp_path, simulator_factory=FakeSimulator, executor=Local(2))
     manifest = read_manifest(tmp_path)
     assert manifest["status"] == "done"
     assert manifest["device"] == "fake"
@@ -140,7 +141,11 @@ def test_events_count_finished_patients(tmp_path: Path) -> None:
     events: list[object] = []
     spec = make_spec(persons=PERSONS, block_size=4096)
     run_study(
-        spec, out=tmp_path, simulator_factory=FakeSimulator, workers=2, progress=events.append
+        spec,
+        out=tmp_path,
+        simulator_factory=FakeSimulator,
+        executor=Local(2),
+        progress=events.append,
     )
     kinds = [type(e) for e in events if not isinstance(e, Advanced)]
     assert kinds == [Started, Compiling, Compiled, Writing, Writing, Finished]

@@ -30,13 +30,14 @@ def command(
     workers: o.Workers = None,
     draws: o.Draws = None,
     shard: o.ShardOption = None,
+    cluster: o.Cluster = None,
     overwrite: o.Overwrite = False,
     dry_run: o.DryRun = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
     """Run a virtual trial: what it would have measured, and a report."""
-    from cohort.api.runs import default_workers
+    from cohort.api.executors import default_workers, make_executor
     from cohort.api.runs import run as run_trial
     from cohort.api.studies import load_study, results_folder
     from cohort.cli.ending import tell_outcome
@@ -49,6 +50,7 @@ def command(
     share = Shard() if shard is None else Shard.parse(shard)
     folder = out or results_folder(checked)
     if dry_run:
+        make_executor(cluster, workers, device)  # refuses what cannot be
         threads = default_workers(device) if workers is None else workers
         _show_estimate(checked, draws, folder, threads, as_json)
         return
@@ -70,6 +72,7 @@ def command(
             workers=workers,
             draws=draws,
             shard=shard,
+            cluster=cluster,
             overwrite=overwrite,
         ),
         tell,

@@ -33,6 +33,7 @@ def command(
     ] = None,
     device: o.DeviceOption = o.Device.auto,
     workers: o.Workers = None,
+    cluster: o.Cluster = None,
     overwrite: o.Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, tell factors and size; write nothing.")
@@ -62,7 +63,13 @@ def command(
     run_and_tell(
         prepared.job.name,
         partial(
-            sensitivity, prepared, out=folder, device=device, workers=workers, overwrite=overwrite
+            sensitivity,
+            prepared,
+            out=folder,
+            device=device,
+            workers=workers,
+            cluster=cluster,
+            overwrite=overwrite,
         ),
         lambda: tell_sensitivity(folder, quiet=quiet, as_json=as_json),
         silent=quiet or as_json,
