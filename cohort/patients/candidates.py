@@ -234,6 +234,7 @@ def _interpolate(
     return jnp.asarray(table.start)[:, None] + jnp.sum(rise, axis=1)
 
 
+@jax.jit
 def candidate_normals(
     key: UInt32[Array, " 2"],
     high: UInt32[Array, " patient"],
@@ -246,6 +247,7 @@ def candidate_normals(
     )
 
 
+@jax.jit
 def judge(spec: Spec, raw: Float32[Array, "normal patient"]) -> Judged:
     """Turn normals into covariates and hold them to the rules.
 

@@ -21,6 +21,10 @@ from cohort.tile import TILE
 
 Ids = npt.NDArray[np.int64]
 
+# Numbers per patient are drawn in multiples of this, so that streams share a compiled program; what
+# was asked for does not depend on how many more are drawn.
+_TOGETHER = 4
+
 
 def stream_key(seed: int, stream: str) -> npt.NDArray[np.uint32]:
     """Return the key of a stream, two words; every whole number is a seed, 0 too.
@@ -97,7 +101,7 @@ _UNIFORMS = jax.jit(stream_uniforms, static_argnums=3)
 
 def standard_normals(
     seed: int, stream: str, ids: Ids, count: int
-) -> Float32[Array, "count patient"]:
+) -> Float32[np.ndarray, "count patient"]:
     """Return standard normals of a stream: patient `i`'s column depends on seed, stream and `i`.
 
     Args:
@@ -109,15 +113,17 @@ def standard_normals(
     return _by_tiles(_NORMALS, seed, stream, ids, count)
 
 
-def uniforms(seed: int, stream: str, ids: Ids, count: int) -> Float32[Array, "count patient"]:
+def uniforms(seed: int, stream: str, ids: Ids, count: int) -> Float32[np.ndarray, "count patient"]:
     """Return uniforms on [0, 1) of a stream; arguments as `standard_normals`."""
     return _by_tiles(_UNIFORMS, seed, stream, ids, count)
 
 
-def _by_tiles(draw, seed: int, stream: str, ids: Ids, count: int) -> Array:
+def _by_tiles(draw, seed: int, stream: str, ids: Ids, count: int) -> npt.NDArray[np.float32]:
     key = stream_key(seed, stream)
-    parts = [draw(key, *id_words(tile), count)[:, :used] for tile, used in tiles(ids)]
-    return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((count, 0), jnp.float32)
+    room = -(-count // _TOGETHER) * _TOGETHER
+    # Cut and joined by NumPy, since JAX would compile a program for each length.
+    drawn = [np.asarray(draw(key, *id_words(tile), room))[:, :used] for tile, used in tiles(ids)]
+    return np.concatenate([np.zeros((room, 0), np.float32), *drawn], axis=1)[:count]
 
 
 def tiles(ids: Ids) -> list[tuple[Ids, int]]:

@@ -47,8 +47,6 @@ _PULL = 0.02
 
 _DRIVERS = {"years_since_menopause": "age_at_menopause", "testosterone": "testosterone_free"}
 
-_JUDGE = jax.jit(judge)
-
 _Targets: TypeAlias = Sequence[tuple[str, float, float | None]]
 
 
@@ -149,7 +147,7 @@ class _Pilot:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        judged = [jax.device_get(_JUDGE(spec, part)) for part in _points()]
+        judged = [jax.device_get(judge(spec, part)) for part in _points()]
         self.z = np.concatenate([j.z for j in judged], axis=1).astype(np.float64)
         self.values = np.concatenate([j.values for j in judged], axis=1).astype(np.float64)
         self.reason = np.concatenate([j.reason for j in judged])

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float32, UInt32
 
 from cohort.errors import BadInput
-from cohort.patients.candidates import Spec, candidate_normals, judge, mixed
+from cohort.patients.candidates import Judged, candidate_normals, judge, mixed
 from cohort.patients.covariates import (
     COVARIATES,
     DRIVEN,
@@ -151,10 +151,10 @@ def _stratum(
     for tile, used in tiles(slots):
         attempt, rejected = _first_eligible(recruitment, key, tile, used)
         counts += rejected
-        values, effects = _realise(
-            recruitment.spec, weights, key, effects_key, *id_words(tile), attempt
-        )
-        covariates.append(np.asarray(values)[:, :used])
+        words = id_words(tile)
+        chosen = judge(recruitment.spec, candidate_normals(key, *words, attempt))
+        effects = _effects(weights, chosen, effects_key, *words)
+        covariates.append(np.asarray(chosen.values)[:, :used])
         eta.append(np.asarray(effects)[:, :used])
     columns = _columns(COVARIATES, covariates) | {
         "male": _constant(float(population.sex == "male"), slots),
@@ -206,7 +206,8 @@ def _first_eligible(
         each = TILE // waiting.size
         lane = np.pad(np.repeat(waiting, each), (0, TILE - waiting.size * each), mode="edge")
         attempt = tried + np.resize(np.arange(each, dtype=np.uint32), TILE)
-        reason = np.asarray(_screen(recruitment.spec, key, *id_words(tile[lane]), attempt))
+        raw = candidate_normals(key, *id_words(tile[lane]), attempt)
+        reason = np.asarray(judge(recruitment.spec, raw).reason)
         reason = reason[: waiting.size * each].reshape(waiting.size, each)
         eligible = reason < 0
         found = eligible.any(axis=1)
@@ -216,17 +217,6 @@ def _first_eligible(
         first[waiting[found]] = tried + stop[found]
         waiting, tried = waiting[~found], tried + each
     return first, counts
-
-
-@jax.jit
-def _screen(
-    spec: Spec,
-    key: UInt32[Array, " 2"],
-    high: UInt32[Array, " patient"],
-    low: UInt32[Array, " patient"],
-    attempt: UInt32[Array, " patient"],
-) -> Array:
-    return judge(spec, candidate_normals(key, high, low, attempt)).reason
 
 
 def _effect_weights(variability: Variability, sex: Sex) -> dict[str, np.ndarray]:
@@ -246,20 +236,17 @@ def _effect_weights(variability: Variability, sex: Sex) -> dict[str, np.ndarray]
 
 
 @jax.jit
-def _realise(
-    spec: Spec,
+def _effects(
     weights: Mapping[str, Array],
+    chosen: Judged,
     key: UInt32[Array, " 2"],
-    effects_key: UInt32[Array, " 2"],
     high: UInt32[Array, " patient"],
     low: UInt32[Array, " patient"],
-    attempt: UInt32[Array, " patient"],
-) -> tuple[Array, Array]:
-    """Return covariates and individual effects of the chosen candidates."""
-    chosen = judge(spec, candidate_normals(key, high, low, attempt))
+) -> Array:
+    """Return the individual effects of the chosen candidates, in the order of `EFFECTS`."""
     spine = chosen.z[NORMALS.index("t_score_lumbar_spine")]
     known = jnp.stack([spine, *chosen.z[len(DRIVEN) :]])
-    new = stream_normals(effects_key, high, low, len(NEW))
+    new = stream_normals(key, high, low, len(NEW))
     drawn = mixed(weights["known"], known) + mixed(weights["new"], new)
     by_name = dict(zip(KNOWN, known, strict=True)) | dict(zip(NEW, drawn, strict=True))
     u = jnp.stack([by_name[SHARED_NORMALS.get(name, name)] for name in EFFECTS])
@@ -269,4 +256,4 @@ def _realise(
         + weights["power"][:, None] * jnp.log(bmi / weights["bmi"])
         + weights["slope"][:, None] * (bmi - weights["bmi"])
     )
-    return chosen.values, jnp.where(weights["offset"][:, None] > 0, logarithm, jnp.exp(logarithm))
+    return jnp.where(weights["offset"][:, None] > 0, logarithm, jnp.exp(logarithm))

@@ -6,11 +6,14 @@ Each is compiled once for all studies of like shape and like drugs. A tile is a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.endocrine.own import hormones
@@ -23,6 +26,7 @@ from cohort.solve.history import DAYS_PER_YEAR, live
 from cohort.solve.measurement import MEASURABLE, ON_REQUEST, absolute, measured, with_changes
 from cohort.solve.noise import slow_noise
 from cohort.solve.trial import Steps, treat
+from cohort.solve.visit_days import on_their_days
 
 # Lengths are rounded up to these, and the surplus is neither computed nor reported: studies differ
 # in length more than in what is compiled, and compiling takes seconds.
@@ -39,7 +43,31 @@ def room(count: int, unit: int) -> int:
 def lengthened(rows: Patients) -> Patients:
     """Add empty steps, which are never made."""
     extra = room(len(rows), STEPS) - len(rows)
-    return jnp.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1))
+    # By NumPy, since JAX would compile a program for each shape.
+    return jnp.asarray(np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)))
+
+
+def like_result(function: Callable, *arguments: Any) -> Any:
+    """Return zeros in the shapes of what a function would return, without computing it."""
+    shapes = jax.eval_shape(function, *arguments)
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+
+def at_once(*calls: tuple[Callable, tuple]) -> None:
+    """Make calls at once, a thread each, so that all cores compile.
+
+    Args:
+        calls: a function and its arguments each; what they return is let go.
+    """
+    wide = jnp.result_type(float) == np.float64  # a choice that may hold for this thread alone
+
+    def make(function: Callable, arguments: tuple) -> None:
+        with jax.enable_x64(wide):
+            jax.block_until_ready(function(*arguments))
+
+    with ThreadPoolExecutor(len(calls), thread_name_prefix="cohort-compile") as pool:
+        for done in [pool.submit(make, *call) for call in calls]:
+            done.result()
 
 
 def tile_person(values: Mapping[str, Patients], tile: Mapping) -> Person:
@@ -88,19 +116,30 @@ def report_arm(
     reports: Mapping,
     visits: int,
     columns: tuple[str, ...],
+    places: Mapping | None = None,
 ) -> State:
-    """Return every reported column of a tile in one arm, `(patient, visit)`."""
+    """Return every reported column of a tile in one arm, `(patient, visit)`.
+
+    `places` tells, where visits have windows, from which rows of `seen` values are taken.
+    """
     person = tile_person(values, tile)
     reference, entry = tile["reference"], reports["entry"]
     untreated = endogenous(person, hormones(person, tile["age"]), tile["age"])
-    seen = {name: value[:visits] for name, value in seen.items()}
-    seen = absolute(seen, tile["recruited"], untreated, person.eta, reference, entry)
-    found = with_changes(seen, reference, entry)
+
+    def told(seen: State) -> State:
+        return absolute(seen, tile["recruited"], untreated, person.eta, reference, entry)
+
+    if places is None:
+        true = actual = told({name: value[:visits] for name, value in seen.items()})
+    else:
+        true = told({name: value[places["planned"]] for name, value in seen.items()})
+        actual = told(on_their_days(seen, places))
+    found = with_changes(true, reference, entry)
     for key, names in zip(reports["keys"], (MEASURABLE, ON_REQUEST), strict=True):
         if any(column.startswith(MEASURED) and _base(column) in names for column in columns):
             draws = stream_normals(key, tile["high"], tile["low"], visits * len(names))
             draws = draws.reshape(visits, len(names), -1).astype(tile["age"].dtype)
-            read = measured(seen, names, draws, reports["cv"], reports["drift"])
+            read = measured(actual, names, draws, reports["cv"], reports["drift"])
             found |= with_changes(read, reference, entry)
     return {column: found[column].astype(jnp.float32).T for column in columns}
 

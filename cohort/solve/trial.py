@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from cohort.model.observables import bmd, cells, turnover_markers
 from cohort.model.observables import hormones as levels
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, signals
+from cohort.solve.again import scan_again
 from cohort.solve.exposures import (
     CLEARANCE,
     DrugNumbers,
@@ -45,6 +46,18 @@ class Steps:
     node: Patients
     visit: Patients
     forcing: StepForcing
+
+
+def with_empty_steps(steps: Steps, extra: int) -> Steps:
+    """Add so many steps at the end that take no time and see nothing."""
+
+    def lengthened(x: Patients) -> Patients:
+        return jnp.pad(x, [(0, extra)] + [(0, 0)] * (x.ndim - 1), mode="edge")
+
+    longer = jax.tree.map(lengthened, steps)
+    added = jnp.arange(len(longer.length)) >= len(steps.length)
+    length, visit = jnp.where(added, 0.0, longer.length), jnp.where(added, -1, longer.visit)
+    return replace(longer, length=length, visit=visit)
 
 
 def observe(state: State, person: Person, inputs: Inputs, age: Patients, cells_too: bool) -> State:
@@ -140,8 +153,10 @@ def treat(
     bad_day = jnp.full_like(like, jnp.inf)
     carry = state, silent, seen, bad_day
     if count is None:
-        scanned = jax.checkpoint(body) if rolled else body
-        (_, _, seen, bad_day), _ = jax.lax.scan(scanned, carry, steps)
+        if rolled:
+            _, _, seen, bad_day = scan_again(body, carry, steps, with_empty_steps)
+        else:
+            (_, _, seen, bad_day), _ = jax.lax.scan(body, carry, steps)
         return seen, bad_day
 
     def turn(index, carry):
