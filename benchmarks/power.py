@@ -81,6 +81,7 @@ def grid(folder: Path) -> dict[str, Any]:
 
 def errors(folder: Path) -> list[dict[str, Any]]:
     """Measure type I error and coverage of several analyses, and power against the closed form."""
+    from cohort.api.executors import make_executor
     from cohort.api.runs import simulate
     from cohort.planning.closed_form import closed_form_power
     from cohort.planning.load import load_power
@@ -104,7 +105,9 @@ def errors(folder: Path) -> list[dict[str, Any]]:
         job = base | more | {"grid": {"participants": [participants], "dropout": [dropout]}}
         prepared = load_power(job)
         if not (cohort_folder / "manifest.json").exists():
-            simulate(load_power(base).study, cohort_folder)  # seen at all visits of its 36 months
+            # Seen at all visits of its 36 months.
+            executor = make_executor(None, None, "auto")
+            simulate(load_power(base).study, cohort_folder, executor=executor)
         people = people_of(prepared, open_results(cohort_folder))
         design, null = prepared.designs
         row: dict[str, Any] = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cohort
+from benchmarks import speed_tables, tables
 from calibration.job.schema import Job
 from cohort.levers.schema import Job as SensitivityJob
 from cohort.model.parameters import KNOCKOUTS, PARAMETERS, parameter_set
@@ -249,6 +250,8 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "search file": search_file,
     "sensitivity file": sensitivity_file,
     "power file": power_file,
+    **tables.WRITTEN,
+    **speed_tables.WRITTEN,
 }
 MARKED = re.compile(r"<!-- (?P<name>[a-z_/ ]+) -->\n.*?<!-- end (?P=name) -->", re.DOTALL)
 

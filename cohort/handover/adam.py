@@ -48,7 +48,9 @@ def write_adam(trial: ExportedTrial, out: Path, *, xpt: bool, begin: Callable[[s
     rows, schemas = {}, {}
     for name in data_sets(trial):
         begin(name)
-        schema = schema_of(name, identity, absent if name == "adsl" else frozenset())
+        left_out = absent if name == "adsl" else frozenset()
+        periods = trial.periods.most if trial.periods else 1
+        schema = schema_of(name, identity, left_out, periods)
         path = out / f"{name}.parquet"
         rows[name] = write_parquet(path, schema, _tables(trial, name, schema))
         write_csv(out / f"{name}.csv", [(path, {})])

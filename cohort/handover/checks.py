@@ -13,7 +13,7 @@ from cohort.handover.trial import ExportedTrial
 from cohort.results.outcomes import MEASURED
 from cohort.results.schema import has_draws
 
-FORMATS = ("adam", "csv")
+FORMATS = ("adam", "csv", "nonmem")
 
 
 def problems_of(trial: ExportedTrial, kind: str, *, xpt: bool) -> list[str]:
@@ -27,14 +27,14 @@ def problems_of(trial: ExportedTrial, kind: str, *, xpt: bool) -> list[str]:
     root = trial.layout.root
     if kind not in FORMATS:
         near = did_you_mean(kind, FORMATS)
-        return [f"--format is {kind!r}; allowed is {' or '.join(FORMATS)}.{near}"]
+        return [f"--format is {kind!r}; allowed is {', '.join(FORMATS)}.{near}"]
     if "study" not in trial.manifest:
         return [f"{root} holds no virtual trial; `cohort export` takes a folder of `cohort run`."]
     if not trial.layout.summary.is_file():
         return [f"{root} holds no complete run yet; finish it with `cohort resume {root}`."]
     problems = []
-    if kind == "adam":
-        problems += _of_adam(trial)
+    if kind in ("adam", "nonmem"):
+        problems += _as_analysed(trial)
     if xpt and kind != "adam":
         problems.append("--xpt goes with --format adam only.")
     if xpt and importlib.util.find_spec("pyreadstat") is None:
@@ -44,7 +44,7 @@ def problems_of(trial: ExportedTrial, kind: str, *, xpt: bool) -> list[str]:
     return problems
 
 
-def _of_adam(trial: ExportedTrial) -> list[str]:
+def _as_analysed(trial: ExportedTrial) -> list[str]:
     root, problems = trial.layout.root, []
     if has_draws(trial.manifest):
         problems.append(

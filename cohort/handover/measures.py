@@ -16,8 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cohort.handover.periods import record_periods
 from cohort.handover.trial import ExportedTrial, TrialArm, numbers, same, words, yes
-from cohort.results.outcomes import BY_NAME, MEASURED, OUTCOMES, Outcome
+from cohort.results.outcomes import BY_NAME, MEASURED, OUTCOMES, PLANNED, Outcome
+from cohort.results.schema import COURSE
 
 PERSONS = 4096
 """Persons of whom rows are made at once."""
@@ -107,6 +109,13 @@ def parameters_of(trial: ExportedTrial, name: str) -> list[tuple[int, Parameter]
     return [(number, p) for number, p in every if MEASURED + p.outcome in present]
 
 
+def every_measure(trial: ExportedTrial) -> list[tuple[int, Parameter]]:
+    """Return the parameters of all data sets that a run measured, numbered through."""
+    present = pq.read_schema(trial.visits(trial.arms[0])[0]).names
+    every = enumerate(itertools.chain.from_iterable(PARAMETERS.values()), start=1)
+    return [(number, p) for number, p in every if MEASURED + p.outcome in present]
+
+
 def measure_tables(trial: ExportedTrial, name: str, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of ADBMD or ADLB, a table some thousand persons.
 
@@ -117,19 +126,12 @@ def measure_tables(trial: ExportedTrial, name: str, schema: pa.Schema) -> Iterat
     """
     parameters = parameters_of(trial, name)
     columns = ["patient_id", "month", "day", *(MEASURED + p.outcome for _, p in parameters)]
+    if COURSE in pq.read_schema(trial.visits(trial.arms[0])[0]).names:
+        columns.append(COURSE)
     for arm in trial.arms:
-        for part in trial.visits(arm):
-            file = pq.ParquetFile(part)
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, columns=columns)
-                ids = table["patient_id"].to_numpy()
-                # A part holds its persons one after another, so that nobody is cut in two.
-                starts = np.flatnonzero(np.diff(ids, prepend=-1))
-                edges = [*starts[::PERSONS].tolist(), ids.size]
-                for first, last in itertools.pairwise(edges):
-                    rows = table.slice(first, last - first)
-                    found = _columns(trial, arm, rows, parameters)
-                    yield pa.table([found[n] for n in schema.names], schema=schema)
+        for rows in trial.seen(arm, columns, PERSONS):
+            found = _columns(trial, arm, rows, parameters)
+            yield pa.table([found[n] for n in schema.names], schema=schema)
 
 
 def _columns(
@@ -156,7 +158,7 @@ def _columns(
     return {
         "STUDYID": same(trial.study, n),
         "USUBJID": words(person[row], subjects),
-        **treatment(arm, n),
+        **_treatments(trial, arm, _courses(rows, person, ids.size)[person[row]], month[row]),
         "PARAM": words(which, [p.text for _, p in parameters]),
         "PARAMCD": words(which, [p.code for _, p in parameters]),
         "PARAMN": numbers(np.array([number for number, _ in parameters], float)[which]),
@@ -173,6 +175,27 @@ def _columns(
         "ITTFL": same("Y", n),
         "SAFFL": same("Y", n),  # who could not be computed has no value, hence no row
     }
+
+
+def _treatments(
+    trial: ExportedTrial,
+    arm: TrialArm,
+    course: npt.NDArray[np.str_],
+    month: npt.NDArray[np.float64],
+) -> dict[str, pa.Array]:
+    if trial.periods is None:
+        return treatment(arm, month.size)
+    return record_periods(trial.periods, arm, course, month)
+
+
+def _courses(rows: pa.Table, person: npt.NDArray[np.int64], persons: int) -> npt.NDArray[np.str_]:
+    """Return the course on which each person was last seen, `(person,)`."""
+    if COURSE not in rows.column_names:
+        return np.full(persons, PLANNED)
+    # Rows of a person rise by month, so that her last one stays.
+    last = np.zeros(persons, dtype=np.int64)
+    last[person] = np.arange(person.size)
+    return rows[COURSE].cast(pa.string()).to_numpy()[last].astype(str)
 
 
 def treatment(arm: TrialArm, rows: int) -> dict[str, pa.Array]:

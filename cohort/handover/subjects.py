@@ -14,8 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cohort.handover.periods import subject_periods
 from cohort.handover.trial import ExportedTrial, TrialArm, day_of, numbers, same, words, yes
 from cohort.results.block import ResultCode
+from cohort.results.outcomes import PLANNED
+from cohort.results.schema import COURSE
+from cohort.results.tables import DAYS_A_MONTH
 
 PROTOCOL_SHARE = 0.8
 """Share of the doses that a subject of the per-protocol set takes, where a run records it."""
@@ -28,6 +32,7 @@ _OPTIONAL = {
     "DTHDY": "death_month",
 }
 _READ = ("patient_id", "arm", "sex", "age", "last_month", "result_code", "adherence")
+_READ += (COURSE,)
 _AGES = [65.0, 75.0]
 _AGE_GROUPS = ["<65", "65-74", ">=75"]
 _REASONS = ["DEATH", "LOST TO FOLLOW-UP", "OTHER"]
@@ -97,6 +102,11 @@ def _columns(
             found[variable] = numbers(patients[_OPTIONAL[variable]])
     if "vertebral_fractures" in patients:
         found["VFXBLFL"] = yes(patients["vertebral_fractures"] > 0)
+    if trial.periods:
+        last = patients["last_month"].astype(float) * DAYS_A_MONTH
+        seen = np.where(patients["result_code"] == 0, last, np.nan)
+        course = patients.get(COURSE, np.full(n, PLANNED))
+        found |= subject_periods(trial.periods, arm, course.astype(str), seen)
     return found | _ends(trial, patients)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cohort.results.layout import Layout
 from cohort.results.tables import DAYS_A_MONTH
+
+if TYPE_CHECKING:
+    from cohort.handover.periods import Periods
 
 Ids = npt.NDArray[np.int64]
 _LONGEST = 200
@@ -45,10 +50,12 @@ class ExportedTrial:
     Attributes:
         layout: its results folder.
         manifest: its manifest.
+        periods: of treatment; None where no arm has more than one.
     """
 
     layout: Layout
     manifest: Mapping[str, Any]
+    periods: Periods | None = None
 
     @property
     def study(self) -> str:
@@ -72,6 +79,24 @@ class ExportedTrial:
     def visits(self, arm: TrialArm) -> list[Path]:
         """The part files of an arm's visits."""
         return sorted((self.layout.visits / f"arm={arm.name}").glob("part-*.parquet"))
+
+    def seen(self, arm: TrialArm, columns: list[str], persons: int) -> Iterator[pa.Table]:
+        """Yield the visits of an arm, those of some persons at a time, each person's whole.
+
+        Args:
+            arm: the arm.
+            columns: which are wanted, `patient_id` among them.
+            persons: how many at a time.
+        """
+        for part in self.visits(arm):
+            file = pq.ParquetFile(part)
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=columns)
+                # A part holds its persons one after another, so that nobody is cut in two.
+                starts = np.flatnonzero(np.diff(table["patient_id"].to_numpy(), prepend=-1))
+                edges = [*starts[::persons].tolist(), table.num_rows]
+                for first, last in itertools.pairwise(edges):
+                    yield table.slice(first, last - first)
 
     def subjects(self, arm: TrialArm, persons: Ids) -> list[str]:
         """Return SUBJID of persons in an arm: the arm's number, then the person's."""

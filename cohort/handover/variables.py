@@ -154,14 +154,56 @@ LABELS: Mapping[str, str] = {
 }
 
 
-def schema_of(name: str, identity: Mapping[str, Any], absent: frozenset[str]) -> pa.Schema:
+def variables_of(name: str, periods: int = 1) -> tuple[Variable, ...]:
+    """Return the variables of a data set.
+
+    Args:
+        name: one of `DATA_SETS`.
+        periods: of treatment; with one, nothing tells periods apart.
+    """
+    found = DATA_SETS[name]
+    if periods == 1 or name == "adtte":
+        return found
+    more, after = (_by_period(periods), "TRT01AN") if name == "adsl" else (_PERIOD, "TRTAN")
+    place = [variable.name for variable in found].index(after) + 1
+    return (*found[:place], *more, *found[place:])
+
+
+_PERIOD = (Variable("APERIOD", "Period"), _text("APERIODC", "Period (C)", 9))
+
+
+def _by_period(periods: int) -> list[Variable]:
+    """Return the variables of ADSL by period, but for the treatments of the first."""
+    found: list[Variable] = []
+    for place in (f"{number:02d}" for number in range(1, periods + 1)):
+        for letter, word in (("P", "Planned"), ("A", "Actual")) if place != "01" else ():
+            label = f"{word} Treatment for Period {place}"
+            found.append(_text(f"TRT{place}{letter}", label, 200))
+            found.append(Variable(f"TRT{place}{letter}N", f"{label} (N)"))
+        found += [
+            Variable(f"AP{place}SDY", f"Period {place} Start Relative Day", unit="day"),
+            Variable(f"AP{place}EDY", f"Period {place} End Relative Day", unit="day"),
+            Variable(f"TR{place}SDY", f"Rel Day of First Exposure in Period {place}", unit="day"),
+            Variable(f"TR{place}EDY", f"Rel Day of Last Exposure in Period {place}", unit="day"),
+        ]
+    found.append(_text("TRTSEQP", "Planned Sequence of Treatments", 200))
+    found.append(_text("TRTSEQA", "Actual Sequence of Treatments", 200))
+    return found
+
+
+def schema_of(
+    name: str, identity: Mapping[str, Any], absent: frozenset[str], periods: int
+) -> pa.Schema:
     """Return the Arrow schema of a data set.
 
     Args:
         name: one of `DATA_SETS`.
         identity: what is recorded of the run.
         absent: variables that the run cannot fill, which are left out.
+        periods: of treatment.
     """
-    kept = [variable.field for variable in DATA_SETS[name] if variable.name not in absent]
+    kept = [
+        variable.field for variable in variables_of(name, periods) if variable.name not in absent
+    ]
     told = {MANIFEST_KEY: canonical_json(identity).encode(), b"cohort.label": LABELS[name].encode()}
     return pa.schema(kept, metadata=told)

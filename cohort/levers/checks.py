@@ -38,21 +38,27 @@ WATCHED = visit_columns((name for name, own in BY_NAME.items() if own.extra), me
 
 def check(job: Job, study: Study) -> list[Problem]:
     """Return every problem of a job whose shape is right and whose study is valid."""
-    found = [*_decided(study), *_outputs(job, study), *_names(job, study), *_ranges(job, study)]
+    found = [
+        *_decided(job, study),
+        *_outputs(job, study),
+        *_names(job, study),
+        *_ranges(job, study),
+    ]
     if not found:  # what follows needs factors that are whole
         factors = job_factors(job, study)
         found = [*_method(job, factors), *_correlations(job, factors)]
     return found
 
 
-def _decided(study: Study) -> Iterator[Problem]:
-    """A sensitivity follows the doses that arms plan, and no decisions about them."""
-    for arm in study.arms:
-        if arm.rules or arm.rerandomise or arm.late_doses:
+def _decided(job: Job, study: Study) -> Iterator[Problem]:
+    """A derivative knows no decisions: a small change moves nobody, or somebody at once."""
+    for arm in study.arms if job.method.name == "local" else ():
+        if arm.rules:
             yield Problem(
-                ("study",),
-                f"arm {arm.name} of {study.name} has rules, rerandomise or late_doses, of which no "
-                "derivative is taken; leave them out.",
+                ("method", "name"),
+                f"found 'local', and arm {arm.name} of {study.name} has rules: a derivative leaves "
+                "out whom a change of a factor brings across a rule's limit; allowed is morris, "
+                "sobol or prcc, or a study without rules.",
             )
 
 

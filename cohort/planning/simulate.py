@@ -102,41 +102,29 @@ def _sequential(
     drawn: Drawn, plan: Plan, design: Design
 ) -> tuple[Effect, npt.NDArray[np.int64], Reals, npt.NDArray[np.bool_]]:
     """Look after look; the first whose statistic is beyond a bound decides."""
-    chosen: list[Reals] = []
+    chosen: Effect | None = None
     p_value, look = np.empty(0), np.empty(0, dtype=np.int64)
     going = rejected = np.empty(0, dtype=bool)
     for number, share in enumerate(plan.looks.shares):
         trial = drawn.trial.first(round(design.participants * share))
         effect = estimate(trial, plan.method, plan.comparisons)
         now = plan.hypothesis.p_value(effect)
-        if number == 0:
+        if chosen is None:
             going, p_value = np.ones(now.shape, dtype=bool), now
             rejected = np.zeros(now.shape, dtype=bool)
-            look, chosen = np.zeros(now.shape, dtype=np.int64), list(_parts(effect))
+            look, chosen = np.zeros(now.shape, dtype=np.int64), effect
         p_value = np.where(going, now, p_value)
         look = np.where(going, number, look)
-        chosen = [
-            np.where(going, new, old) for new, old in zip(_parts(effect), chosen, strict=True)
-        ]
+        chosen = effect.where(going, chosen)
         shown, futile = verdicts(effect, plan.hypothesis, plan.looks, number)
         rejected = rejected | (going & shown)
         going = going & ~(shown | futile)
-    return Effect(*chosen), look, p_value, rejected
-
-
-def _parts(effect: Effect) -> tuple[Reals, Reals, Reals, Reals]:
-    return effect.estimate, effect.se, effect.df, effect.n
+    assert chosen is not None
+    return chosen, look, p_value, rejected
 
 
 def _limits(effect: Effect, plan: Plan, critical: Reals) -> tuple[Reals, Reals]:
     """Return confidence limits; with looks those of repeated intervals (Jennison & Turnbull)."""
     from scipy.stats import norm
 
-    return _interval(effect, 2 * norm.sf(critical) if len(plan.looks.shares) > 1 else plan.alpha)
-
-
-def _interval(effect: Effect, alpha: Reals | float) -> tuple[Reals, Reals]:
-    from scipy.stats import t
-
-    half = t.isf(np.asarray(alpha) / 2, effect.df) * effect.se
-    return effect.estimate - half, effect.estimate + half
+    return effect.interval(2 * norm.sf(critical) if len(plan.looks.shares) > 1 else plan.alpha)

@@ -1,4 +1,4 @@
-"""How participants behave: which own doses each takes, which visits each misses, who leaves when.
+"""How participants behave: their own doses, visits missed, early or late, who leaves when.
 
 Staying is a hazard that may depend on the arm and on what was measured,
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from cohort.patients.randomness import uniforms
 from cohort.results.outcomes import MEASURED
+from cohort.solve.visit_days import visit_shifts
 from cohort.trial.schema import Study
 
 
@@ -27,11 +28,13 @@ class Conduct(NamedTuple):
         adherence: share of the own doses that each takes, `(patient,)`.
         patience: uniform draw, of whose negative logarithm the hazard of leaving makes use.
         attended: whether a person comes to a visit, as long as she stays, `(patient, visit)`.
+        shift: days by which she comes late to it, early below 0, `(patient, visit)`.
     """
 
     adherence: np.ndarray
     patience: np.ndarray
     attended: np.ndarray
+    shift: np.ndarray
 
 
 def conduct(study: Study, slots: np.ndarray) -> Conduct:
@@ -42,7 +45,9 @@ def conduct(study: Study, slots: np.ndarray) -> Conduct:
         slots: person numbers.
     """
     shares = np.asarray(uniforms(study.seed, "conduct", slots, 2))
-    return Conduct(_adherence(study, shares[1]), shares[0], _attended(study, slots))
+    attended = _attended(study, slots)
+    shift = visit_shifts(study, slots, attended)
+    return Conduct(_adherence(study, shares[1]), shares[0], attended, shift)
 
 
 def _attended(study: Study, slots: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,17 @@ from cohort.patients.variability import Variability, load_variability, with_spre
 from cohort.resources import data_root
 from cohort.results.outcomes import SITES
 from cohort.solve.grid import Grid
-from cohort.solve.schedule import Drugs, Forcing, arm_forcing, study_drugs, study_grid
+from cohort.solve.schedule import (
+    Drugs,
+    Forcing,
+    arm_forcing,
+    dose_days,
+    study_drugs,
+    study_grid,
+)
+from cohort.solve.visit_days import Windows, taken_until_seen, window_points, windows_on
 from cohort.trial.courses import Courses
+from cohort.trial.regimen import DoseCourse
 from cohort.trial.schema import Study
 from cohort.trial.study import study_courses
 from cohort.units import DAYS_PER_MONTH
@@ -37,6 +47,7 @@ class Plan:
         values: value by parameter name, overrides and knockouts applied.
         courses: courses of those arms in which anything is decided.
         branches: inputs of these courses, by arm and schedule; the first is the planned one.
+        windows: in which visits take place; None where each does on its planned day.
     """
 
     months: tuple[float, ...]
@@ -46,6 +57,7 @@ class Plan:
     values: Mapping[str, float]
     courses: Mapping[str, Courses] = field(default_factory=dict)
     branches: Mapping[str, tuple[Forcing, ...]] = field(default_factory=dict)
+    windows: Windows | None = None
 
 
 def make_plan(study: Study) -> Plan:
@@ -57,14 +69,15 @@ def make_plan(study: Study) -> Plan:
     courses = study_courses(study)
     months = tuple(float(month) for month in study.visits.months)
     # All courses of a study share grid and drugs: two of them are the same until they part.
+    end, width = months[-1] * DAYS_PER_MONTH, study.visits.window_days
     schedules = {
-        (arm, number): doses
+        (arm, number): taken_until_seen(doses, end, width)
         for arm, own in courses.items()
         for number, doses in enumerate(own.schedules)
     }
     drugs = study_drugs(schedules)
     days = [month * DAYS_PER_MONTH for month in months]
-    grid = study_grid(days, schedules, study.engine.accuracy)
+    grid, windows = _laid(study, days, schedules)
     inputs = {key: arm_forcing(doses, drugs, grid) for key, doses in schedules.items()}
     parted = {arm: own for arm, own in courses.items() if own.decisions}
     return Plan(
@@ -78,7 +91,22 @@ def make_plan(study: Study) -> Plan:
             arm: tuple(inputs[arm, number] for number in range(len(own.schedules)))
             for arm, own in parted.items()
         },
+        windows=windows,
     )
+
+
+def _laid(
+    study: Study, days: list[float], schedules: Mapping[Any, Sequence[DoseCourse]]
+) -> tuple[Grid, Windows | None]:
+    """Return the grid of a study, and its visits' windows where they have any."""
+    accuracy = study.engine.accuracy
+    if not study.visits.window_days:
+        return study_grid(days, schedules, accuracy), None
+    changes, repeats = dose_days(schedules)
+    half, waits, points = window_points(study, changes | repeats)
+    laid = study_grid(sorted({*days, *points}), schedules, accuracy)
+    windows = windows_on(laid, days, half, waits)
+    return windows.grid, windows
 
 
 def parameter_values(study: Study) -> dict[str, float]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cohort.patients.randomness import uniforms
 from cohort.results.outcomes import MEASURED
+from cohort.solve.arrivals import Arrivals
 from cohort.trial.courses import Courses, Decision
 from cohort.trial.treating import LateDose, Rerandomisation, TreatmentRule
 
@@ -95,6 +96,7 @@ def realise(
     months: np.ndarray,
     chance: np.ndarray,
     attended: np.ndarray,
+    arrivals: Arrivals | None = None,
 ) -> Realised:
     """Put each person on her own course.
 
@@ -105,11 +107,16 @@ def realise(
         months: of the visits.
         chance: of `draw_chances`, `(decision, patient)`.
         attended: whether a person came to a visit, `(patient, visit)`; no rule acts where not.
+        arrivals: the participants, as far as randomisation in blocks asks for them.
     """
     number = np.zeros(len(attended), dtype=np.int32)
     course = np.zeros(attended.shape, dtype=np.int32)
     for decision, onward, drawn in zip(courses.decisions, courses.onward, chance, strict=True):
-        answer = _answers(decision, number, solve, months, drawn, attended)
+        if arrivals and isinstance(decision.source, Rerandomisation) and decision.source.in_blocks:
+            seen = _taken(number, solve).columns
+            answer = arrivals.placed(decision, _at_random(decision.source, drawn), seen)
+        else:
+            answer = _answers(decision, number, solve, months, drawn, attended)
         number = np.asarray(onward, dtype=np.int32)[number, answer]
         course[:, months >= decision.month] = number[:, None]
     return Realised(_taken(number, solve), course)
@@ -126,8 +133,7 @@ def _answers(
     """Return the answer that each person gets, `(patient,)`."""
     source = decision.source
     if isinstance(source, Rerandomisation):
-        edges = np.cumsum([phase.ratio for phase in source.to])
-        return np.searchsorted(edges[:-1] / edges[-1], drawn, side="right")
+        return _at_random(source, drawn)
     if isinstance(source, LateDose):
         return (drawn < source.share).astype(np.int32)
     visit = int(np.flatnonzero(months == decision.month)[0])
@@ -138,6 +144,12 @@ def _answers(
     below = seen < (-np.inf if source.below is None else source.below)
     above = seen > (np.inf if source.above is None else source.above)
     return ((below | above) & attended[:, visit]).astype(np.int32)
+
+
+def _at_random(again: Rerandomisation, drawn: np.ndarray) -> np.ndarray:
+    """Return the phase that each person's own draw puts her into, `(patient,)`."""
+    edges = np.cumsum([phase.ratio for phase in again.to])
+    return np.searchsorted(edges[:-1] / edges[-1], drawn, side="right")
 
 
 def _taken(number: np.ndarray, solve: Callable[[int], Solved]) -> Solved:

@@ -119,6 +119,11 @@ def study_grid(
     accuracy: str = "default",
 ) -> Grid:
     """Lay the grid that holds every dose, start and stop of every arm, and every visit."""
+    return make_grid(visit_days, *dose_days(arms), accuracy)
+
+
+def dose_days(arms: Mapping[Any, Sequence[DoseCourse]]) -> tuple[set[float], set[float]]:
+    """Return the days of every start and stop in any arm, and those of the doses between."""
     changes: set[float] = set()
     repeats: set[float] = set()
     for course in (course for arm in arms.values() for course in arm):
@@ -127,7 +132,7 @@ def study_grid(
             changes.add(course.last_day if is_pulsed(course) else course.end_day)
         else:
             repeats.update(course.days[1:])
-    return make_grid(visit_days, changes, repeats, accuracy)
+    return changes, repeats
 
 
 def arm_forcing(courses: Iterable[DoseCourse], drugs: Drugs, grid: Grid) -> Forcing:

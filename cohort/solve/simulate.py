@@ -24,13 +24,16 @@ from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.variability import Variability
 from cohort.results.block import BlockResult
 from cohort.results.outcomes import MEASURED, OUTCOMES, SITES, visit_columns
+from cohort.solve.arrivals import arrivals
 from cohort.solve.block_rows import Rows, empty_rows, patient_columns
 from cohort.solve.compiled import (
     DRAWN_NODES,
     DRAWN_VISITS,
     VISITS,
+    at_once,
     draw_noise,
     lengthened,
+    like_result,
     report_arm,
     room,
     run_arm,
@@ -123,13 +126,16 @@ class StudySimulator:
         grid, plan, real = self._plan.grid, self._plan, self._real
         used = np.flatnonzero((grid.length > 0) | (grid.visit >= 0))
         self._count = jnp.asarray(used[-1] + 1, jnp.int32)
-        self._visits = room(len(plan.months), VISITS)
+        windows = plan.windows
+        seen = grid.visit if windows is None else windows.step_node
+        rows = len(plan.months) if windows is None else len(windows.node_day)
+        self._visits = room(rows, VISITS)
         self._extras = not ON_REQUEST.isdisjoint(self._columns)
         self._own = self._put(plan.values)
         self._first_day = real(grid.start[0])
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
         self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
-        shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(grid.visit))
+        shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(seen))
         # An arm's first schedule is the one that it plans.
         self._steps = {
             (arm, number): jax.tree.map(lengthened, Steps(*shared, self._rows(inputs)))
@@ -162,7 +168,8 @@ class StudySimulator:
         return self._put(values_under(self._draws[draw], self._plan.values, self._study))
 
     def _real(self, value: ArrayLike) -> Patients:
-        return jnp.asarray(value, self._dtype)
+        # Cast by NumPy, since JAX would compile a program for each shape.
+        return jnp.asarray(np.asarray(value, self._dtype))
 
     def _rows(self, forcing: Forcing) -> StepForcing:
         return StepForcing(
@@ -198,12 +205,14 @@ class StudySimulator:
         return f"{device.platform}: {device.device_kind}"
 
     def compile(self) -> None:
-        """Compile everything that `block` will call, by a tile in which no step is made."""
+        """Compile what `block` calls, at once: each gets zeros for what the one before returns."""
         tile, noise = self.persons(np.arange(1, dtype=np.int64))
-        arm, _ = next(iter(self._steps))
-        own, no_steps = self._own, jnp.zeros_like(self._count)
-        seen, _ = self._treated(own, self._lived(own, tile, noise), tile, noise, arm, no_steps)
-        jax.block_until_ready(self._told(own, seen, tile))
+        (arm, _), own, no_steps = next(iter(self._steps)), self._own, jnp.zeros_like(self._count)
+        lived = own, tile, noise
+        treated = own, like_result(self._lived, *lived), tile, noise, arm, no_steps
+        seen, _ = like_result(partial(self._treated, own, arm=arm), *treated[1:4])
+        told = own, seen, tile, self._places(np.zeros((1, len(self._plan.months)), np.float32))
+        at_once((self._lived, lived), (self._treated, treated), (self._told, told))
 
     def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int = 0) -> BlockResult:
         """Simulate the persons of these slots in these arms.
@@ -226,7 +235,7 @@ class StudySimulator:
         }
         for first in range(0, len(slots), TILE):
             self._fill(parameters, sampled, behaviour, first, rows)
-        day = np.broadcast_to(months * np.float32(DAYS_PER_MONTH), (len(slots), len(months)))
+        day = months * np.float32(DAYS_PER_MONTH) + behaviour.shift
         visits = {arm: {"day": day} | own.columns for arm, own in rows.items()}
         last_month = {arm: leaving(self._study, arm, behaviour, visits[arm]) for arm in arms}
         followed: dict[str, Followed] = {}
@@ -269,8 +278,10 @@ class StudySimulator:
         tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
         start = self._lived(self._own, tile, noise)
         seen, _ = self._treated(self._own, start, tile, noise, arm, schedule=schedule)
-        months = len(self._plan.months)
-        return {name: np.asarray(value)[:months] for name, value in seen.items()}
+        months, windows = len(self._plan.months), self._plan.windows
+        shift = np.zeros((1, months))
+        rows = slice(months) if windows is None else windows.places(shift, months)["planned"]
+        return {name: np.asarray(value)[rows] for name, value in seen.items()}
 
     def _persons(
         self, sampled: Sampled, adherence: np.ndarray, where: slice
@@ -335,9 +346,21 @@ class StudySimulator:
             self._extras,
         )
 
-    def _told(self, parameters: Parameters, seen: State, tile: Mapping) -> State:
-        visits = room(len(self._plan.months), DRAWN_VISITS)
-        return report_arm(seen, parameters.values, tile, self._reports, visits, self._columns)
+    def _places(self, shift: np.ndarray) -> Mapping[str, Patients] | None:
+        """Return where the visits of a tile's persons lie; None where each is on its day."""
+        if self._plan.windows is None:
+            return None
+        shift = np.pad(shift, ((0, TILE - len(shift)), (0, 0)))
+        found = self._plan.windows.places(shift, room(len(self._plan.months), DRAWN_VISITS))
+        return {name: jnp.asarray(x) for name, x in found.items()} | {
+            "weight": self._real(found["weight"])
+        }
+
+    def _told(
+        self, parameters: Parameters, seen: State, tile: Mapping, places: Mapping | None
+    ) -> State:
+        visits, columns = room(len(self._plan.months), DRAWN_VISITS), self._columns
+        return report_arm(seen, parameters.values, tile, self._reports, visits, columns, places)
 
     def _fill(
         self,
@@ -352,10 +375,11 @@ class StudySimulator:
         used, months = where.stop - first, np.array(self._plan.months)
         tile, noise = self._persons(sampled, behaviour.adherence, where)
         start = self._lived(parameters, tile, noise)
+        places = self._places(behaviour.shift[where])
 
         def solve(arm: str, schedule: int) -> Solved:
             seen, day = self._treated(parameters, start, tile, noise, arm, schedule=schedule)
-            told = self._told(parameters, seen, tile)
+            told = self._told(parameters, seen, tile, places)
             columns = {n: np.asarray(told[n])[:used, : len(months)] for n in self._columns}
             return Solved(columns, np.asarray(day)[:used])
 
@@ -363,7 +387,10 @@ class StudySimulator:
             if rows.courses:
                 chance, attended = rows.chance[:, where], behaviour.attended[where]
                 one = solved_once(rows.courses, partial(solve, arm))
-                found, rows.course[where] = realise(rows.courses, one, months, chance, attended)
+                there = arrivals(self._study, arm, sampled, behaviour, self._fractures, where)
+                found, rows.course[where] = realise(
+                    rows.courses, one, months, chance, attended, there
+                )
             else:
                 found = solve(arm, 0)
             for name, values in found.columns.items():

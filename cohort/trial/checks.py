@@ -20,16 +20,16 @@ from cohort.patients.population import (
     load_population,
     recruitment_problems,
 )
-from cohort.results.outcomes import SITES
-from cohort.trial.decision_checks import check_decisions
+from cohort.trial.decision_checks import check_decisions, visit_months
 from cohort.trial.doses import check_doses
 from cohort.trial.problems import Problem, shown
-from cohort.trial.randomisation import Randomisation, strata_problems
+from cohort.trial.randomisation import AT_ENROLMENT, Randomisation, strata_problems
 from cohort.trial.raw import Document, absent, number, numbers
 from cohort.trial.schema import Baseline
 from cohort.trial.settle import table, tables
 from cohort.trial.source import Key
 from cohort.trial.visits import rhythm, visit_problems
+from cohort.units import DAYS_PER_MONTH
 
 
 def check_visits(document: Document) -> Iterator[Problem]:
@@ -161,8 +161,7 @@ def check_randomisation(document: Document) -> Iterator[Problem]:
         randomisation = Randomisation.model_validate(document.get("randomisation") or {})
     except ValidationError:
         return  # the schema says what is wrong with it
-    scores = (f"t_score_{site}" for site in SITES.values())
-    yield from strata_problems(randomisation, ("randomisation",), ("sex", "age", "bmi", *scores))
+    yield from strata_problems(randomisation, ("randomisation",), AT_ENROLMENT)
 
 
 def check_seen(document: Document) -> Iterator[Problem]:
@@ -184,11 +183,29 @@ def check_seen(document: Document) -> Iterator[Problem]:
             ("dropout", "informative"),
             "goes by what is measured, and measurement.enabled is false.",
         )
-    if number(table(document, "visits").get("missed")) and unmeasured:
-        yield Problem(
-            ("visits", "missed"),
-            "tells where nothing is measured, and measurement.enabled is false.",
-        )
+    for key, told in (("missed", "where nothing"), ("window_days", "when it")):
+        if number(table(document, "visits").get(key)) and unmeasured:
+            yield Problem(
+                ("visits", key), f"tells {told} is measured, and measurement.enabled is false."
+            )
+
+
+def check_windows(document: Document) -> Iterator[Problem]:
+    """The windows of two visits stay apart, so that visits keep their order."""
+    width, months = number(table(document, "visits").get("window_days")), visit_months(document)
+    if not width or width < 0 or not months or not all(map(math.isfinite, months)):
+        return
+    for before, after in itertools.pairwise(months):
+        if before >= 0:
+            sides, gap = 2 if before > 0 else 1, (after - before) * DAYS_PER_MONTH
+            most = max(math.ceil(gap / sides) - 1, 0)
+            if width > most:
+                yield Problem(
+                    ("visits", "window_days"),
+                    f"found {width:g}; allowed is up to {most}, so that the visits of months "
+                    f"{before:g} and {after:g} stay apart.",
+                )
+                return
 
 
 def check_outputs(document: Document) -> Iterator[Problem]:
@@ -272,6 +289,7 @@ CHECKS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
     check_population,
     check_adherence,
     check_seen,
+    check_windows,
     check_randomisation,
     check_outputs,
     check_fractures,

@@ -11,6 +11,7 @@ from cohort.errors import BadInput, did_you_mean
 from cohort.trial.courses import Courses, Doses, courses_of, started
 from cohort.trial.doses import known_therapy, read_course, readable_doses
 from cohort.trial.problems import Problem
+from cohort.trial.randomisation import AT_ENROLMENT, Randomisation, strata_problems
 from cohort.trial.raw import Document, last_day, number, numbers
 from cohort.trial.schema import Arm
 from cohort.trial.settle import answers, table, tables
@@ -116,6 +117,11 @@ def _randomisations(arm: Raw, place: Key, months: list[float]) -> Iterator[Probl
         yield from _at_visits((*here, "month"), None if month is None else [month], months)
         if isinstance(phases, (list, tuple)) and len(phases) < 2:
             yield Problem((*here, "to"), "holds fewer than two phases; allowed is two or more.")
+        try:
+            how = Randomisation.model_validate(again.get("randomisation") or {})
+        except ValidationError:
+            continue  # the schema says what is wrong with it
+        yield from strata_problems(how, (*here, "randomisation"), AT_ENROLMENT)
 
 
 def _at_visits(place: Key, stated: list[float] | None, months: list[float]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ has its own row of blocks; participants take the next place in theirs.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
@@ -15,11 +16,15 @@ import numpy.typing as npt
 from pydantic import Field
 
 from cohort.errors import did_you_mean
+from cohort.results.outcomes import SITES
 from cohort.trial.fields import Number, Table, Whole
 from cohort.trial.problems import Problem
 from cohort.trial.source import Key
 
 Numbers = npt.NDArray[np.int64]
+
+AT_ENROLMENT = ("sex", "age", "bmi", *(f"t_score_{site}" for site in SITES.values()))
+"""What a study knows of its participants when it randomises them."""
 
 
 class Stratum(Table):
@@ -89,6 +94,13 @@ def classes(columns: Mapping[str, npt.NDArray], strata: Sequence[Stratum], count
         else:
             codes.append(np.unique(column.astype(str), return_inverse=True)[1])
     return np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)[1].ravel()
+
+
+def generator_at(*address: object) -> np.random.Generator:
+    """Return random numbers that depend on an address alone: a seed, what for, and for whom."""
+    words = "/".join(map(str, address)).encode()
+    digest = hashlib.blake2b(words, digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
 def allocated(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cohort.errors import BadInput, did_you_mean
@@ -64,6 +64,11 @@ class DoseCourse:
     def days(self) -> tuple[float, ...]:
         """The day of every dose."""
         return tuple(self.start_day + k * self.interval_days for k in range(self.doses))
+
+    @property
+    def one_by_one(self) -> tuple[DoseCourse, ...]:
+        """The same doses, a course each."""
+        return tuple(replace(self, start_day=day, interval_days=0.0, doses=1) for day in self.days)
 
     @property
     def last_day(self) -> float:

@@ -132,6 +132,13 @@ class Visits(Table):
         exclude_if=says_nothing,
     )
 
+    window_days: Annotated[Whole, Field(ge=0, le=60)] = Field(
+        0,
+        description="Days before and after its planned day within which a visit after entry takes "
+        "place, each as likely; `measured_` columns are those of that day.",
+        exclude_if=says_nothing,
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _write_out(cls, raw: Any) -> Any:
@@ -276,10 +283,15 @@ class Study(Table):
     @property
     def months_of_decisions(self) -> set[float]:
         """Months of visits without which its arms' decisions cannot be followed."""
-        found = {month for arm in self.arms for rule in arm.rules for month in rule.months}
-        found |= {again.month for arm in self.arms for again in arm.rerandomise}
+        found = self.months_of_changes
         late = any(arm.late_doses for arm in self.arms)
         return found | {self.last_month} if found or late else set()
+
+    @property
+    def months_of_changes(self) -> set[float]:
+        """Months of visits at which a change of treatment may be decided, in any arm."""
+        found = {month for arm in self.arms for rule in arm.rules for month in rule.months}
+        return found | {again.month for arm in self.arms for again in arm.rerandomise}
 
     def arm(self, name: str) -> Arm:
         """Return the arm of this name."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cohort.trial.fields import ArmName, Flag, Number, Positive, Share, Table, Whole
+from cohort.trial.fields import ArmName, Flag, Number, Positive, Share, Table, Whole, is_none
+from cohort.trial.randomisation import Randomisation
 
 
 class Treatment(Table):
@@ -83,6 +84,16 @@ class Rerandomisation(Table):
     to: tuple[Phase, ...] = Field(
         description="What they are randomised to; a phase without `stop` and `start` goes on."
     )
+    randomisation: Randomisation | None = Field(
+        None,
+        description="How, among those who are still there; left out, each apart.",
+        exclude_if=is_none,
+    )
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether who gets what depends on the participants before."""
+        return self.randomisation is not None and self.randomisation.method == "blocked"
 
 
 class LateDose(Table):

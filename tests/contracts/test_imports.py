@@ -208,7 +208,7 @@ def test_the_command_line_starts_light() -> None:
 def test_every_library_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    optional = ("bayes", "exchange", "optimize", "adam")
+    optional = ("bayes", "exchange", "optimize", "adam", "ray", "kernel")
     lines = [*project["dependencies"], *(line for name in optional for line in extras[name])]
     declared = {re.split(r"[\[<>=~! ]", line)[0] for line in lines}
     declared.add("pydantic_core")  # a part of pydantic

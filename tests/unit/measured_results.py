@@ -46,7 +46,13 @@ def study(name: str = "made_up") -> dict[str, Any]:
     ]
     population = {"name": "postmenopausal_osteoporosis"}
     measurement = {"enabled": True, "dxa_cv": {"lumbar_spine": 0.01}}
-    return {"name": name, "arms": arms, "population": population, "measurement": measurement}
+    return {
+        "name": name,
+        "arms": arms,
+        "population": population,
+        "visits": {"months": list(MONTHS)},
+        "measurement": measurement,
+    }
 
 
 def write_measured(

@@ -169,6 +169,7 @@ def test_a_study_that_decides_nothing_says_nothing_of_it() -> None:
     """So that its manifest, its hash and its files are as they were before there were rules."""
     table = resolved(parse_study(document()))
     new = {"rules", "rerandomise", "late_doses", "annual_dropout", "missed", "dxa_drift"}
+    new |= {"window_days"}
     seen = {*table["arms"][0], *table["visits"], *table["measurement"], *table["dropout"]}
     assert not seen & (new | {"informative"})
     assert parse_study(table) == parse_study(document())
@@ -218,19 +219,18 @@ def test_junk_in_decisions_is_told_and_never_a_traceback(junk: object) -> None:
 
 def test_a_sensitivity_job_refuses_what_it_would_not_follow() -> None:
     study = parse_study(document(rules=[RESCUE]))
-    job = Job.model_validate(
-        {
-            "name": "job",
-            "study": "decided",
-            "method": {"name": "local"},
-            "outputs": [{"arm": "own", "outcomes": ["ctx_change"], "months": [12.0]}],
-            "factors": [{"parameters": ["kC"], "sds": 1.0}],
-        }
-    )
-    says = [problem.sentence for problem in check_sensitivity(job, study)]
+    table = {
+        "name": "job",
+        "study": "decided",
+        "outputs": [{"arm": "own", "outcomes": ["ctx_change"], "months": [12.0]}],
+        "factors": [{"parameters": ["kC"], "sds": 1.0}],
+    }
+    local = Job.model_validate(table | {"method": {"name": "local"}})
+    says = [problem.sentence for problem in check_sensitivity(local, study)]
     assert len(says) == 1
-    assert says[0].startswith("arm own of decided has rules")
-    assert check_sensitivity(job, parse_study(document())) == []
+    assert says[0].startswith("found 'local', and arm own of decided has rules")
+    assert check_sensitivity(local, parse_study(document())) == []
+    assert check_sensitivity(Job.model_validate(table), study) == []
 
 
 def test_a_run_is_estimated_by_what_there_is_to_compute() -> None:
@@ -330,7 +330,7 @@ def followed(**tables: Any) -> np.ndarray:
     everyone = np.ones((PERSONS, 5), dtype=bool)
     change = np.broadcast_to(np.where(MONTHS > 0, 6.0, 0.0), everyone.shape)
     visits = {"measured_bmd_total_hip_change": change}
-    return leaving(study, "own", Conduct(np.ones(PERSONS), shares, everyone), visits)
+    return leaving(study, "own", Conduct(np.ones(PERSONS), shares, everyone, 0 * everyone), visits)
 
 
 def test_who_gains_leaves_at_the_hazard_that_the_law_says() -> None:
@@ -373,7 +373,7 @@ def test_a_change_that_was_missed_is_that_of_the_last_visit() -> None:
     )
     came = np.array([[True, True, False, True, True], [True] * 5])
     change = np.array([[0.0, 1.0, 9.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0, 0.0]])
-    behaviour = Conduct(np.ones(2), np.full(2, 0.3), came)
+    behaviour = Conduct(np.ones(2), np.full(2, 0.3), came, 0 * came)
     left = leaving(study, "own", behaviour, {"measured_bmd_total_hip_change": change})
     assert left[0] == left[1]
     hazard = -np.log(0.9) / 12

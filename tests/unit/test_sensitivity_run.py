@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cohort.errors import BadInput, TooManyFailed
+from cohort.execute.crew import Local
 from cohort.levers.evaluations import Evaluator
 from cohort.levers.identity import begun
 from cohort.levers.layout import PART
@@ -133,11 +134,11 @@ def test_a_killed_job_goes_on_by_its_folder_and_ends_in_the_same_bytes(
 ) -> None:
     out, a_part = tmp_path / "job", -(-PART // Formula.rows)
     with pytest.raises(KeyboardInterrupt):
-        run(load_job(JOB), out, Formula(stop_after=a_part + 4), workers=2)
+        run(load_job(JOB), out, Formula(stop_after=a_part + 4), executor=Local(2))
     assert json.loads((out / "manifest.json").read_text())["status"] == "interrupted"
     assert [p.name for p in (out / ".parts").iterdir()] == ["part-00000.parquet"]
     again = Formula()
-    run(begun(out), out, again, workers=2)
+    run(begun(out), out, again, executor=Local(2))
     assert again.calls == 2 * a_part  # three parts, of which the first was kept
     assert digests(out) == digests(whole)
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.special import xlog1py, xlogy
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportions_ztest
+from statsmodels.stats.proportion import score_test_proportions_2indep
 
 from cohort.analysis.statistics.ancova import ancova
 from cohort.analysis.statistics.effect import Effect
-from cohort.analysis.statistics.interim import boundaries, crossing
+from cohort.analysis.statistics.interim import Boundary, boundaries, crossing, exits
 from cohort.analysis.statistics.margins import Hypothesis
 from cohort.analysis.statistics.multiplicity import adjusted
-from cohort.analysis.statistics.responders import rate_difference, responded
+from cohort.analysis.statistics.responders import RateDifference, rate_difference, responded
 from cohort.analysis.statistics.rubin import combined
 from cohort.analysis.statistics.subgroups import subgroup_effects
 from cohort.analysis.statistics.trial import Comparison
 
+OF, PO = "obrien_fleming_spending", "pocock_spending"
 PAIRS = (Comparison(1, 0), Comparison(2, 0), Comparison(2, 1))
 
 
@@ -56,44 +63,93 @@ def test_ancova_of_an_arm_without_values_has_no_effect() -> None:
     assert np.isfinite(found.two_sided()[1:]).all()
 
 
-@pytest.mark.parametrize(
-    ("kind", "looks", "last"),
-    [
-        # Jennison & Turnbull 2000, tables 2.1 and 2.3, two-sided alpha 0.05.
-        ("pocock", 2, 2.178),
-        ("pocock", 3, 2.289),
-        ("pocock", 4, 2.361),
-        ("pocock", 5, 2.413),
-        ("pocock", 10, 2.555),
-        ("obrien_fleming", 2, 1.977),
-        ("obrien_fleming", 3, 2.004),
-        ("obrien_fleming", 4, 2.024),
-        ("obrien_fleming", 5, 2.040),
-        ("obrien_fleming", 10, 2.087),
+# Jennison & Turnbull 2000, Group Sequential Methods, tables 2.1 and 2.3 (10.1201/9780367805326):
+# the constants of 1 to 10 looks, by two-sided alpha.
+CONSTANTS: dict[tuple[Boundary, float], list[float]] = {
+    ("pocock", 0.01): [2.576, 2.772, 2.873, 2.939, 2.986, 3.023, 3.053, 3.078, 3.099, 3.117],
+    ("pocock", 0.05): [1.960, 2.178, 2.289, 2.361, 2.413, 2.453, 2.485, 2.512, 2.535, 2.555],
+    ("pocock", 0.1): [1.645, 1.875, 1.992, 2.067, 2.122, 2.164, 2.197, 2.225, 2.249, 2.270],
+    ("obrien_fleming", 0.01): [
+        2.576,
+        2.580,
+        2.595,
+        2.609,
+        2.621,
+        2.631,
+        2.640,
+        2.648,
+        2.654,
+        2.660,
     ],
-)
+    ("obrien_fleming", 0.05): [
+        1.960,
+        1.977,
+        2.004,
+        2.024,
+        2.040,
+        2.053,
+        2.063,
+        2.072,
+        2.080,
+        2.087,
+    ],
+    ("obrien_fleming", 0.1): [1.645, 1.678, 1.710, 1.733, 1.751, 1.765, 1.776, 1.786, 1.794, 1.801],
+}
+# The same, tables 2.2 and 2.4: how much more information than with one look has the power at the
+# end, two-sided alpha 0.05, for 2 to 5 looks.
+INFLATION: dict[tuple[Boundary, float], list[float]] = {
+    ("pocock", 0.8): [1.110, 1.166, 1.202, 1.229],
+    ("pocock", 0.9): [1.100, 1.151, 1.183, 1.207],
+    ("obrien_fleming", 0.8): [1.008, 1.017, 1.024, 1.028],
+    ("obrien_fleming", 0.9): [1.007, 1.016, 1.022, 1.026],
+}
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 4, 5, 7, 10])
+@pytest.mark.parametrize(("kind", "alpha"), CONSTANTS)
 def test_group_sequential_boundaries_are_those_of_the_tables(
-    kind: str, looks: int, last: float
+    kind: Boundary, alpha: float, looks: int
 ) -> None:
     fractions = np.arange(1, looks + 1) / looks
-    found = boundaries(fractions.tolist(), 0.05, kind)  # pyright: ignore[reportArgumentType] - parametrised
-    assert found[-1] == pytest.approx(last, abs=6e-4)
+    found = boundaries(fractions.tolist(), alpha, kind)
+    assert found[-1] == pytest.approx(CONSTANTS[kind, alpha][looks - 1], abs=6e-4)
     np.testing.assert_allclose(
-        found * (np.sqrt(fractions) if "fleming" in kind else 1.0), found[-1]
+        found * (np.sqrt(fractions) if kind == "obrien_fleming" else 1.0), found[-1]
     )
 
 
+@pytest.mark.parametrize("looks", [2, 3, 4, 5])
+@pytest.mark.parametrize(("kind", "power"), INFLATION)
+def test_information_for_a_power_is_that_of_the_tables(
+    kind: Boundary, power: float, looks: int
+) -> None:
+    fractions = np.arange(1, looks + 1) / looks
+    critical = boundaries(fractions.tolist(), 0.05, kind)
+    once = stats.norm.isf(0.025) + stats.norm.ppf(power)
+    low, high = (
+        float(exits(fractions, -critical, critical, once * np.sqrt(factor))[0].sum())
+        for factor in INFLATION[kind, power][looks - 2] + np.array([-1e-3, 1e-3])
+    )
+    assert low < power < high
+
+
 @pytest.mark.parametrize(
-    ("kind", "published"),
+    ("kind", "shares", "alpha", "published", "within"),
     [
         # DeMets & Lan 1994 (10.1002/sim.4780131308): five equal looks, two-sided alpha 0.05.
-        ("obrien_fleming_spending", [4.88, 3.36, 2.68, 2.29, 2.03]),
-        ("pocock_spending", [2.44, 2.43, 2.41, 2.40, 2.39]),
+        (OF, [0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.88, 3.36, 2.68, 2.29, 2.03], 6e-3),
+        (PO, [0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [2.44, 2.43, 2.41, 2.40, 2.39], 6e-3),
+        # Reference of `gs_b` in gsDesign2 (R), one-sided 0.025.
+        (OF, [0.5, 0.75, 1.0], 0.05, [2.962588, 2.359018, 2.014084], 2e-5),
+        # Tests of rpact (R), one-sided 0.03 and 0.05.
+        (OF, [1 / 3, 2 / 3, 1.0], 0.06, [3.5815302, 2.417863, 1.9175839], 2e-5),
+        (PO, [0.4, 0.65, 1.0], 0.1, [1.9405431, 2.0327662, 1.9734104], 1e-4),
     ],
 )
-def test_spending_boundaries_are_those_of_the_table(kind: str, published: list[float]) -> None:
-    found = boundaries([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, kind)  # pyright: ignore[reportArgumentType] - parametrised
-    np.testing.assert_allclose(found, published, atol=6e-3)
+def test_spending_boundaries_are_published_ones(
+    kind: Boundary, shares: list[float], alpha: float, published: list[float], within: float
+) -> None:
+    np.testing.assert_allclose(boundaries(shares, alpha, kind), published, atol=within)
 
 
 def test_crossing_of_two_looks_is_that_of_simulated_walks() -> None:
@@ -135,18 +191,88 @@ def test_rubins_rules_by_hand() -> None:
     assert found.df[0] == pytest.approx(6.125 * (330 / 91) / (6.125 + 330 / 91))
 
 
-def test_rate_difference_agrees_with_the_unpooled_z_test() -> None:
-    values = np.array([[3.0] * 30 + [0.0] * 20 + [3.0] * 18 + [0.0] * 42 + [np.nan] * 5])
-    arm = np.array([[1] * 50 + [0] * 65])
-    found = rate_difference(responded(values, 3.0), arm, [Comparison(1, 0)])
-    assert found.estimate[0, 0] == pytest.approx(30 / 50 - 18 / 60)
-    z, p = proportions_ztest([30, 18], [50, 60], prop_var=False)
-    assert found.n[0, 0] == 110
-    # The z test pools: its variance is p (1 - p) (1/n + 1/m) with p = 48/110.
-    pooled = np.sqrt(48 / 110 * 62 / 110 * (1 / 50 + 1 / 60))
-    unpooled = np.sqrt(0.6 * 0.4 / 50 + 0.3 * 0.7 / 60)
-    assert found.statistic()[0, 0] == pytest.approx(z * pooled / unpooled)
-    assert found.two_sided()[0, 0] == pytest.approx(p, rel=0.5)
+COUNTS = ((30, 50, 18, 60), (1, 40, 7, 38), (0, 25, 3, 30), (29, 30, 30, 30), (60, 120, 60, 120))
+
+
+def rates(counts: Sequence[tuple[int, int, int, int]]) -> RateDifference:
+    """Trials by responders and participants of the treated and the control arm."""
+    most = max(n + m for _, n, _, m in counts)
+    values, arm = np.full((2, len(counts), most), np.nan)
+    for row, (x, n, y, m) in enumerate(counts):
+        values[row, : n + m] = [3.0] * x + [0.0] * (n - x) + [3.0] * y + [0.0] * (m - y)
+        arm[row] = np.arange(most) < n
+    return rate_difference(responded(values, 3.0), arm.astype(int), [Comparison(1, 0)])
+
+
+def likeliest(x: int, n: int, y: int, m: int, null: float) -> tuple[float, float]:
+    """Proportions that differ by `null` under which the counts are likeliest, by search."""
+
+    def unlikely(rate: float) -> float:
+        one, other = np.clip([rate + null, rate], 1e-12, 1 - 1e-12)
+        log = [xlogy(x, one), xlog1py(n - x, -one), xlogy(y, other), xlog1py(m - y, -other)]
+        return -float(sum(log))
+
+    bounds = max(0.0, -null), min(1.0, 1.0 - null)
+    found: Any = minimize_scalar(
+        unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-10}
+    )
+    return float(found.x) + null, float(found.x)
+
+
+@pytest.mark.parametrize("null", [0.0, 0.05, -0.15, 0.4])
+def test_proportions_are_tested_by_the_score(null: float) -> None:
+    found = rates(COUNTS)
+    for row, (x, n, y, m) in enumerate(COUNTS):
+        assert found.estimate[row, 0] == pytest.approx(x / n - y / m)
+        assert found.se[row, 0] ** 2 == pytest.approx(
+            x / n * (1 - x / n) / n + y / m * (1 - y / m) / m
+        )
+        assert found.n[row, 0] == n + m
+        treated, control = likeliest(x, n, y, m, null)
+        variance = treated * (1 - treated) / n + control * (1 - control) / m
+        z = (x / n - y / m - null) / np.sqrt(variance * (n + m) / (n + m - 1))
+        assert found.statistic(null)[row, 0] == pytest.approx(z, rel=1e-4, abs=1e-4)
+        assert found.two_sided(null)[row, 0] == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-3)
+
+
+def test_equal_proportions_are_tested_as_statsmodels_does() -> None:
+    found = rates(COUNTS)
+    for row, counts in enumerate(COUNTS):
+        z, p = score_test_proportions_2indep(*counts, return_results=False)
+        assert found.statistic()[row, 0] == pytest.approx(z, rel=1e-9, abs=1e-12)
+        assert found.two_sided()[row, 0] == pytest.approx(p, rel=1e-9)
+
+
+def test_limits_of_proportions_are_published_ones() -> None:
+    """Newcombe 1998, 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I, table II."""
+    low, high = rates([(56, 70, 48, 80), (9, 10, 3, 10)]).interval()
+    published = [(0.0528, 0.3382), (0.1700, 0.8406)]
+    np.testing.assert_allclose(np.column_stack([low, high]), published, atol=5.5e-5)
+
+
+def test_limits_where_all_responded_and_nobody_did_follow_by_hand() -> None:
+    """The likeliest rates are (1 + d) / 2 and (1 - d) / 2, so that z^2 = 19 (1 - d) / (1 + d)."""
+    low, high = rates([(10, 10, 0, 10)]).interval()
+    square = stats.norm.isf(0.025) ** 2
+    assert low[0, 0] == pytest.approx((19 - square) / (19 + square), abs=1e-9)
+    assert high[0, 0] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_score_errs_less_than_the_standard_error_under_the_null() -> None:
+    """Exact: over every outcome of two arms of 60, by its binomial probability."""
+    n, count = 60, np.arange(61)
+    pairs = [(int(x), n, int(y), n) for x in count for y in count]
+    found = rates(pairs)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wald = np.abs(found.estimate / found.se)[:, 0] > stats.norm.isf(0.025)
+    score = found.two_sided()[:, 0] <= 0.05
+    low, high = found.interval()
+    for rate in (0.1, 0.3, 0.7):
+        chance = np.outer(*[stats.binom.pmf(count, n, rate)] * 2).ravel()
+        assert chance[wald].sum() > 0.054
+        assert 0.046 < chance[score].sum() < 0.0525
+        covered = ((low <= 0) & (high >= 0))[:, 0]
+        assert chance[covered].sum() == pytest.approx(1 - chance[score].sum(), abs=1e-6)
 
 
 def test_subgroups_and_their_interaction_are_those_of_statsmodels() -> None:

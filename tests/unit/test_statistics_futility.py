@@ -103,3 +103,47 @@ def test_a_trial_that_stops_for_futility_shows_the_better_direction_only() -> No
     shown, futile = verdicts(effect, Hypothesis(), without, 0)
     assert shown.tolist() == [True, False, False, True, False]
     assert not futile.any()
+
+
+@pytest.mark.parametrize(
+    ("shares", "alpha", "kind", "futility", "lower", "upper"),
+    [
+        # Tests of rpact (R): one-sided alpha 0.03 and 0.05, where this engine names both sides.
+        (
+            (1 / 3, 2 / 3, 1.0),
+            0.06,
+            "obrien_fleming_spending",
+            Futility("pocock_spending", power=0.8),
+            [0.42062972, 1.2539286],
+            [3.5815302, 2.417863, 1.9175839],
+        ),
+        (
+            (0.4, 0.65, 1.0),
+            0.1,
+            "pocock_spending",
+            Futility("pocock_spending", power=0.9),
+            [0.5448398, 1.0899149],
+            [1.9405431, 2.0327662, 1.9734104],
+        ),
+        (
+            (0.4, 0.65, 1.0),
+            0.1,
+            "obrien_fleming_spending",
+            Futility("obrien_fleming_spending", binding=True, power=0.9),
+            [-0.46043472, 0.64445014],
+            [2.8874465, 2.1853011, 1.6575593],
+        ),
+    ],
+)
+def test_bounds_are_those_of_another_program(
+    shares: tuple[float, ...],
+    alpha: float,
+    kind: Boundary,
+    futility: Futility,
+    lower: list[float],
+    upper: list[float],
+) -> None:
+    looks = planned_looks(shares, alpha, kind, futility)
+    assert looks.futility is not None
+    np.testing.assert_allclose(looks.critical, upper, atol=2e-4)
+    np.testing.assert_allclose(looks.futility[:-1], lower, atol=2e-4)

@@ -7,7 +7,8 @@ Degrees of freedom are infinite where the estimate is normal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +32,18 @@ class Effect:
     df: Reals
     n: Reals
 
-    def interval(self, alpha: float = 0.05) -> tuple[Reals, Reals]:
+    def interval(self, alpha: float | Reals = 0.05) -> tuple[Reals, Reals]:
         """Return the two-sided confidence limits of level 1 - alpha."""
         from scipy.stats import t
 
-        half = t.ppf(1 - alpha / 2, self.df) * self.se
+        half = t.isf(np.asarray(alpha) / 2, self.df) * self.se
         return self.estimate - half, self.estimate + half
+
+    def where(self, chosen: npt.NDArray[np.bool_], other: Self) -> Self:
+        """Return these effects where chosen, else others of the same kind."""
+        names = [field.name for field in fields(self)]
+        parts = {n: np.where(chosen, getattr(self, n), getattr(other, n)) for n in names}
+        return replace(self, **parts)
 
     def statistic(self, null: float = 0.0) -> Reals:
         """Return the test statistic; NaN where there is no standard error."""

@@ -2,6 +2,14 @@
 
     difference = p_t - p_c      se^2 = p_t (1 - p_t) / n_t + p_c (1 - p_c) / n_c
 
+Tests and limits are not those of this standard error (Wald), which is too small as often as not:
+at 60 an arm it rejects a true null in 5.5 % of trials. They go by the score,
+
+    z(d) = (p_t - p_c - d) / sqrt([r_t (1 - r_t) / n_t + r_c (1 - r_c) / n_c] n / (n - 1))
+
+with r the likeliest proportions that differ by d, and n all participants; limits are where z is the
+normal's quantile (Miettinen & Nurminen 1985, 10.1002/sim.4780040211).
+
 The least significant change of one person is 1.96 sqrt(2) times the precision error, 2.77 CV, at
 95 % confidence (International Society for Clinical Densitometry, official positions; Glüer 1999,
 10.1007/s001980050123).
@@ -10,6 +18,7 @@ The least significant change of one person is 1.96 sqrt(2) times the precision e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +27,9 @@ from cohort.analysis.statistics.effect import Effect
 from cohort.analysis.statistics.trial import Comparison
 
 Reals = npt.NDArray[np.float64]
+
+_HALVINGS = 34
+"""Of an interval no longer than 2, which leaves 1e-10."""
 
 
 def least_significant_change(cv: float, confidence: float = 0.95) -> float:
@@ -41,9 +53,69 @@ def responded(values: Reals, threshold: float, *, higher: bool = True) -> Reals:
     return np.where(np.isfinite(values), beyond.astype(float), np.nan)
 
 
+@dataclass(frozen=True)
+class RateDifference(Effect):
+    """Differences of proportions, tested and with limits by the score.
+
+    Attributes:
+        responders: in the treated and the control arm, `(2, ...)`.
+        sizes: participants of the two, `(2, ...)`.
+    """
+
+    responders: Reals
+    sizes: Reals
+
+    def statistic(self, null: float | Reals = 0.0) -> Reals:
+        """Return the score statistic; NaN where nobody or everybody responded and null is 0."""
+        treated, control = _constrained(self.responders, self.sizes, np.asarray(null, float))
+        n = self.sizes.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one, other = treated * (1 - treated), control * (1 - control)
+            variance = (one / self.sizes[0] + other / self.sizes[1]) * n / (n - 1)
+            return (self.estimate - null) / np.sqrt(variance)
+
+    def interval(self, alpha: float | Reals = 0.05) -> tuple[Reals, Reals]:
+        """Return the two-sided confidence limits: what a score test at alpha does not reject."""
+        from scipy.stats import norm
+
+        z = norm.isf(np.asarray(alpha) / 2)
+        lower = self._where_score_is(z, np.full_like(self.estimate, -1.0), self.estimate)
+        upper = self._where_score_is(-z, self.estimate, np.full_like(self.estimate, 1.0))
+        return lower, upper
+
+    def _where_score_is(self, level: Reals, low: Reals, high: Reals) -> Reals:
+        """Return the difference at which the statistic, which falls with it, has a value."""
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            above = self.statistic(middle) > level
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        return np.where(np.isfinite(self.estimate), 0.5 * (low + high), np.nan)
+
+
+def _constrained(responders: Reals, sizes: Reals, null: Reals) -> tuple[Reals, Reals]:
+    """Return the likeliest proportions, treated and control, that differ by `null`.
+
+    The control's is the root of a cubic between 0 and 1 (Miettinen & Nurminen 1985, appendix I).
+    That of `score_test_proportions_2indep` in statsmodels 0.14 takes the control's responders where
+    its participants belong, so that its limits are not the published ones.
+    """
+    treated_n, control_n = sizes
+    control, n, events = responders[1], sizes.sum(axis=0), responders.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        square = ((treated_n + 2 * control_n) * null - n - events) / (3 * n)
+        linear = ((control_n * null - n - 2 * control) * null + events) / n
+        constant = control * null * (1 - null) / n
+        q = square**3 - linear * square / 2 + constant / 2
+        p = np.where(q < 0, -1.0, 1.0) * np.sqrt(np.maximum(square**2 - linear / 3, 0.0))
+        angle = (np.pi + np.arccos(np.clip(np.where(p == 0, 0.0, q / p**3), -1.0, 1.0))) / 3
+        rate = 2 * p * np.cos(angle) - square
+    rate = np.clip(rate, np.maximum(0.0, -null), np.minimum(1.0, 1.0 - null))
+    return np.clip(rate + null, 0.0, 1.0), rate
+
+
 def rate_difference(
     events: Reals, arm: npt.NDArray[np.int64], comparisons: Sequence[Comparison]
-) -> Effect:
+) -> RateDifference:
     """Compare proportions between arms.
 
     Args:
@@ -52,7 +124,7 @@ def rate_difference(
         comparisons: which arms are compared.
 
     Returns:
-        Differences of proportions `(..., comparison)`, normal with unpooled variances (Wald).
+        Differences of proportions `(..., comparison)`.
     """
     found = []
     for pair in comparisons:
@@ -61,8 +133,10 @@ def rate_difference(
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             se = np.sqrt(high * (1 - high) / high_n + low * (1 - low) / low_n)
-        found.append((high - low, se, np.full(high.shape, np.inf), high_n + low_n))
-    return Effect(*(np.stack(part, axis=-1) for part in zip(*found, strict=True)))
+        counts = np.stack([high * high_n, low * low_n]), np.stack([high_n, low_n])
+        infinite = np.full(high.shape, np.inf)
+        found.append((high - low, se, infinite, high_n + low_n, *counts))
+    return RateDifference(*(np.stack(part, axis=-1) for part in zip(*found, strict=True)))
 
 
 def _rate(events: Reals, inside: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:

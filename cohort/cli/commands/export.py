@@ -1,4 +1,4 @@
-"""`cohort export`: a run as ADaM-shaped data sets, or as CSV."""
+"""`cohort export`: a run as ADaM-shaped data sets, as CSV, or as a NONMEM-style table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ def command(
     kind: Annotated[
         str,
         typer.Option(
-            "--format", metavar="adam|csv", help="ADaM-shaped data sets, or the run's own tables."
+            "--format",
+            metavar="adam|csv|nonmem",
+            help="ADaM-shaped data sets, the run's own tables, or doses and measured values in one "
+            "NONMEM-style table.",
         ),
     ] = "adam",
     xpt: Annotated[
@@ -25,7 +28,7 @@ def command(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Write a run for other programs: ADaM-shaped ADSL, ADBMD, ADLB and ADTTE, or CSV."""
+    """Write a run for other programs: ADaM-shaped data sets, plain CSV, or a NONMEM table."""
     from cohort.api.export import export
     from cohort.cli.progress import progress_bar
     from cohort.cli.tables import print_json, print_table

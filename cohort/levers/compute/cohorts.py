@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cohort.levers.compute.decided import Decided
 from cohort.levers.compute.kinetics import Given, Kinetics
 from cohort.levers.compute.persons import moved, refuse_beyond, study_persons
 from cohort.levers.load import Prepared
@@ -31,7 +32,9 @@ from cohort.solve.measurement import absolute, with_changes
 from cohort.solve.plan import make_plan
 from cohort.solve.trial import Steps, treat
 from cohort.tile import TILE
-from cohort.trial.study import arm_courses
+from cohort.trial.courses import Courses
+from cohort.trial.study import study_courses
+from cohort.trial.treating import TreatmentRule
 
 LANES = TILE
 
@@ -66,14 +69,22 @@ class Cohorts:
         self._plan = make_plan(study)
         self.columns: tuple[Column, ...] = columns(prepared.job)
         self._arms = simulated_arms(prepared.job)
-        self._months = sorted({0.0, *(column.month for column in self.columns)})
-        self._cells = any(BY_NAME[column.outcome].extra for column in self.columns)
+        every = study_courses(study)
+        courses = {arm: every[arm] for arm in self._arms}
+        watched = {column.month for column in self.columns}
+        self._months = sorted({0.0, *watched, *_months_of_rules(courses)})
+        self._decided = Decided(study, courses, self._months, self._persons.tile)
+        self._outcomes = {column.outcome for column in self.columns}
+        self._cells = any(BY_NAME[n].extra for n in self._outcomes | self._decided.outcomes)
         self._steps = self._make_steps()
         self._base = {name: self._real(value) for name, value in self._plan.values.items()}
-        courses = arm_courses(study)
         self._kinetics = Kinetics(
             self._plan,
-            {arm: courses[arm] for arm in self._arms},
+            {
+                f"{arm} {number}": doses
+                for arm, own in courses.items()
+                for number, doses in enumerate(own.schedules)
+            },
             tuple(f.name for f in self._factors if f.kind == "pk"),
             len(self._steps.start),
         )
@@ -165,7 +176,7 @@ class Cohorts:
         person = add_drug_parameters(person, numbers)
         told = self._told(values, persons.tile)
 
-        def in_arm(forcing: StepForcing) -> Mapping[str, Patients]:
+        def on_schedule(forcing: StepForcing) -> Mapping[str, Patients]:
             steps = replace(self._steps, forcing=forcing)
             seen, _ = treat(
                 state,
@@ -180,7 +191,7 @@ class Cohorts:
             )
             return told(seen, tile)
 
-        by_arm = jax.lax.map(in_arm, given.forcing)
+        by_arm = self._decided.realised(jax.lax.map(on_schedule, given.forcing))
         return jnp.stack([self._column(by_arm, column) for column in self.columns])
 
     def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
@@ -231,11 +242,10 @@ class Cohorts:
 
         def told(seen: Mapping, tile: Mapping) -> Mapping:
             reference = tile["reference"]
-            found = absolute(
-                dict(seen), tile["recruited"], untreated, tile["eta"], reference, entry
-            )
-            found = with_changes(found, reference, entry)
-            return {name: found[name] for name in {column.outcome for column in self.columns}}
+            true = absolute(dict(seen), tile["recruited"], untreated, tile["eta"], reference, entry)
+            found = with_changes(true, reference, entry)
+            read = self._decided.read(true, reference, entry)
+            return {name: found[name] for name in self._outcomes} | read
 
         return told
 
@@ -263,3 +273,9 @@ class Cohorts:
 
     def _cast(self, value: np.ndarray | Sequence[float]) -> np.ndarray:
         return np.asarray(value, self._dtype)
+
+
+def _months_of_rules(courses: Mapping[str, Courses]) -> set[float]:
+    """Return the months at which rules look at what was measured."""
+    decisions = (decision for own in courses.values() for decision in own.decisions)
+    return {d.month for d in decisions if isinstance(d.source, TreatmentRule)}

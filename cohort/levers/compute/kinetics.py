@@ -33,7 +33,7 @@ class Given:
         antibody: as in `solve.exposures.DrugNumbers`.
         pulse: the same.
         weight: the same.
-        forcing: inputs of every arm, `(arm, step, ...)` each.
+        forcing: inputs of every schedule, `(schedule, step, ...)` each.
     """
 
     antibody: np.ndarray
@@ -48,7 +48,7 @@ class Kinetics:
 
     Attributes:
         plan: the study's layout.
-        arms: courses of every arm that is simulated, by its name.
+        arms: courses of doses of every schedule of every arm that is simulated, by its name.
         names: what is moved: `therapy.number`.
         steps: how many of the grid's steps are made.
     """
