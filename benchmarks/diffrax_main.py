@@ -1,4 +1,4 @@
-"""The main model by this engine and by diffrax: how many times as fast at like error.
+"""The main model by this engine, plainly, and by diffrax: how many times as fast at like error.
 
     python -m benchmarks.diffrax_main            about five minutes on two cores
     python -m benchmarks.diffrax_main --quick    few patients: does it run
@@ -6,9 +6,11 @@
 Denosumab 60 mg every six months for three years, from the same persons at the same entry: only the
 arm is timed, without the history before it, which diffrax would have to solve too. diffrax gets the
 same right-hand side under `vmap`, adaptive steps for each patient, its implicit methods, doses and
-nodes of the slow noise as known jumps, and the depot in closed form. Errors are the largest over
-eight patients and all visits against the reference path. Patient-years are by CPU second, since
-diffrax uses one core more often than two; rounds are interleaved and the median is told.
+nodes of the slow noise as known jumps, and the depot in closed form. *First order* is the model as
+one would write it down first: a patient's unknowns in one array, `vmap`, equal steps. Errors are
+the largest over eight patients and all visits against the reference path. Patient-years are by CPU
+second, since diffrax uses one core more often than two; rounds are interleaved and the median is
+told.
 
 Results go to `benchmarks/results/diffrax-main-<device>.json`.
 """
@@ -50,6 +52,7 @@ CASES = (
     ("diffrax Kvaerno3, rtol 1e-4", diffrax.Kvaerno3, 1e-4),
     ("diffrax Kvaerno5, rtol 1e-4", diffrax.Kvaerno5, 1e-4),
 )
+PLAIN_STEP = 1.75  # days
 COMPARED = 8
 SMALL = 1e-2  # of a state's mean: an error that is let pass where the state is small
 MONTHS = (0, 1, 3, 6, 12, 18, 24, 30, 36)
@@ -78,12 +81,59 @@ def with_engine(precision: str, patients: int) -> Callable[[], State]:
     return lambda: compiled(entry, arm.steps)
 
 
+def plainly(patients: int) -> Callable[[], State]:
+    """Return what solves an arm as one would write it down first, compiled, in float32.
+
+    One patient's unknowns in one array under `vmap`, first order, equal steps.
+    """
+    arm = OneArm(study_of("float32"), patients)
+    entry = jax.jit(arm.entry)(arm.values)
+    state = ready(entry.state, entry.person, entry.age, entry.numbers)
+    names = tuple(sorted(state))
+    rates, at = right_hand_side(arm, names)
+    visits = np.array(MONTHS) * DAYS_PER_MONTH
+    counts = np.ceil(np.diff(visits) / PLAIN_STEP).astype(int)
+    lengths = np.repeat(np.diff(visits) / counts, counts)
+    reached = np.full(len(lengths), len(MONTHS))  # beyond the last visit: kept nowhere
+    reached[np.cumsum(counts) - 1] = np.arange(1, len(MONTHS))
+    days = np.concatenate([[0.0], np.cumsum(lengths)[:-1]])
+    steps = tuple(jnp.asarray(x, jnp.float32) for x in (days, lengths)), jnp.asarray(reached)
+
+    def one(y: Patients, own: Any) -> State:
+        def step(carry: tuple[Patients, Patients], this: Any) -> tuple[Any, None]:
+            y, kept = carry
+            (day, length), visit = this
+            gain, loss = rates(day, y, own)
+            y = (y + length * gain) / (1.0 + length * loss)
+            return (y, kept.at[visit].set(y, mode="drop")), None
+
+        kept = jnp.zeros((len(MONTHS), len(y)), y.dtype).at[0].set(y)
+        (_, kept), _ = jax.lax.scan(step, (y, kept), steps)
+
+        def seen(day: Patients, y: Patients) -> State:
+            found, inputs = at(day, y, own)
+            return observe(found, own[0], inputs, own[1] + day / DAYS_PER_YEAR, False)
+
+        return jax.vmap(seen)(jnp.asarray(visits, jnp.float32), kept)
+
+    start = jnp.stack([*(state[name] for name in names), jnp.zeros_like(entry.age)], axis=1)
+    everybody = jax.tree.map(lambda x: jnp.broadcast_to(x, entry.age.shape), entry.person)
+    own = everybody, entry.age, jnp.moveaxis(entry.noise, -1, 0)
+    compiled = jax.jit(jax.vmap(one, out_axes=1)).lower(start, own).compile()
+    return lambda: compiled(start, own)
+
+
 def with_diffrax(arm: OneArm, solver: Any, rtol: float) -> Callable[[], State]:
     """Return what solves an arm of few patients by diffrax, compiled; within float64."""
     entry = jax.jit(arm.entry)(arm.values)
     state = ready(entry.state, entry.person, entry.age, entry.numbers)
     names = tuple(sorted(state))
-    field, at = slope(arm, names)
+    rates, at = right_hand_side(arm, names)
+
+    def field(day: Any, y: Patients, own: Any) -> Patients:
+        gain, loss = rates(day, y, own)
+        return gain - loss * y
+
     start = jnp.stack([*(state[name] for name in names), jnp.zeros_like(entry.age)], axis=1)
     visits = jnp.asarray([month * DAYS_PER_MONTH for month in MONTHS])
     last, quarter = float(visits[-1]), DAYS_PER_YEAR / NODES_PER_YEAR
@@ -129,8 +179,8 @@ def dose_days() -> np.ndarray:
     return np.array(course.days)
 
 
-def slope(arm: OneArm, names: tuple[str, ...]) -> tuple[Callable, Callable]:
-    """Return `dy/dt` of one patient, and her state and inputs: of days, unknowns, herself."""
+def right_hand_side(arm: OneArm, names: tuple[str, ...]) -> tuple[Callable, Callable]:
+    """Return gain and loss of one patient, and her state and inputs: of days, unknowns, herself."""
     drug = arm.plan.drugs.antibodies["denosumab"]
     route, days = drug.routes["sc"], jnp.asarray(dose_days())
     absorption = (route.absorption_rate or drug.pk["absorption_rate"]).value
@@ -147,17 +197,17 @@ def slope(arm: OneArm, names: tuple[str, ...]) -> tuple[Callable, Callable]:
         told = hormones(person, age + day / DAYS_PER_YEAR), given, Noise(slow[0], slow[1])
         return dict(zip(names, y[:-1], strict=True)), told
 
-    def field(day: Patients, y: Patients, own: Any) -> Patients:
+    def rates(day: Patients, y: Patients, own: Any) -> tuple[Patients, Patients]:
         state, inputs = at(day, y, own)
         gain, lost = tendency(state, own[0], *inputs)
-        cells = [gain[name] - lost[name] * state[name] for name in names]
         since = jnp.maximum(day - days, 0.0)
         depot = jnp.sum(jnp.where(day >= days, dose * jnp.exp(-absorption * since), 0.0))
         linear = loss[0] * own[0].eta["dmab_clearance"]
-        serum = absorption * depot - (linear + loss[1] / (loss[2] + y[-1])) * y[-1]
-        return jnp.stack([*cells, serum])
+        serum = linear + loss[1] / (loss[2] + y[-1])
+        gains = jnp.stack([*(gain[name] for name in names), absorption * depot])
+        return gains, jnp.stack([*(lost[name] for name in names), serum])
 
-    return field, at
+    return rates, at
 
 
 def errors_of(seen: State, exact: dict[str, np.ndarray]) -> dict[str, float]:
@@ -185,6 +235,7 @@ def measure(patients: int, few: int, rounds: int) -> list[dict[str, Any]]:
     for precision in ("float32", "float64"):
         wide = precision == "float64"
         add(f"{OURS}, {precision}", patients, partial(with_engine, precision, patients), wide)
+    add(f"first order in steps of {PLAIN_STEP} days", patients, partial(plainly, patients), False)
     with jax.enable_x64(True):
         small = OneArm(study_of("float64"), few)
     for case, solver, rtol in CASES:
@@ -209,10 +260,10 @@ def measure(patients: int, few: int, rounds: int) -> list[dict[str, Any]]:
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
     titles = "".join(f"{title:>13}" for title in ERRORS)
-    print(f"{'':<30}{'patients':>9}{'years/CPU s':>13}{'ours is x':>11}{titles}")
+    print(f"{'':<33}{'patients':>9}{'years/CPU s':>13}{'ours is x':>11}{titles}")
     for row in rows:
         print(
-            f"{row['case']:<30}{row['patients']:>9,}{row['patient_years_per_cpu_s']:>13,.1f}",
+            f"{row['case']:<33}{row['patients']:>9,}{row['patient_years_per_cpu_s']:>13,.1f}",
             end="",
         )
         print(f"{row['ours_is_x']:>11,.1f}", end="")
