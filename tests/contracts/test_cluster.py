@@ -32,6 +32,10 @@ ray = pytest.importorskip("ray")
 
 HERE = Path(__file__).resolve().parent
 
+# JAX, if another test of this process has loaded it, warns of the forks from which Ray starts its
+# processes. Each runs a program of its own at once, so nothing that JAX holds can lock it.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:

@@ -160,7 +160,7 @@ def test_derivatives_by_dose_are_those_of_differences_and_find_the_best_of_a_gri
 
     # Outcomes are continuous in the doses and have kinks where a step's RANK occupancy passes that
     # at baseline: there slopes jump by some percent, but what they add up to is the difference.
-    low, high, nodes = 0.3, 0.5, np.linspace(0.3, 0.5, 9)
+    low, high, nodes = 0.3, 0.5, np.linspace(0.3, 0.5, 21)
     grid = [(a, b) for a in np.linspace(0.05, 2.0, 11) for b in np.linspace(0.05, 2.0, 11)]
     tried = means([(0.4, 0.7), (high, 0.7), (low, 0.7), (0.4, high), (0.4, low), *grid])
     along = ([slopes_at(x, 0.7)[0] for x in nodes], [slopes_at(0.4, x)[1] for x in nodes])
