@@ -230,7 +230,7 @@ def show(report: dict[str, Any]) -> None:
     slopes = ", ".join(f"{s:.1f}" for s in growth["microseconds_of_one_more_patient"])
     ratio = growth["largest_over_smallest_slope"]
     print(f"one more patient: {slopes} us ({ratio:.2f} x), fixed {growth['fixed_s']:.2f} s")
-    for run in report["cores"]:
+    for run in report["by_cores"]:
         print(f"{run['cores']} cores: {run['patient_years_per_s']:,.0f} patient-years/s")
     years = report["years"]
     print(
@@ -268,7 +268,7 @@ def main() -> None:
         "study": study,
         "limits": LIMITS,
         "patients": over_patients(study, (1_000, 4_000) if quick else PATIENTS),
-        "cores": over_cores(study, 2_000 if quick else 50_000),
+        "by_cores": over_cores(study, 2_000 if quick else 50_000),
         "years": over_years((1, 3) if quick else YEARS, patients, rounds),
         "arms": over_arms((1, 2) if quick else ARMS, patients, rounds),
         "blocks": over_blocks(study, (2048,) if quick else BLOCKS, rounds, check=not quick),

@@ -88,7 +88,7 @@ def scaling(report: Report) -> str:
         + ", ".join(f"{n} arms cost {s:.2f}" for n, s in shares)
         + ".",
         "Cores: "
-        + ", ".join(f"{c['cores']}: {told(c['patient_years_per_s'])}" for c in report["cores"])
+        + ", ".join(f"{c['cores']}: {told(c['patient_years_per_s'])}" for c in report["by_cores"])
         + " patient-years/s.",
     ]
     titles = list(report["blocks"][0].get("errors", {}))

@@ -43,7 +43,7 @@ def told(value: float) -> str:
 def where(report: dict[str, Any]) -> str:
     """Return on what and when a report was measured."""
     load = report["load"]["before"]
-    busy = f"; others kept the machine busy (load {load:.1f} before)" if load > 0.5 else ""
+    busy = f"; load average {load:.1f} before" if load > 0.5 else ""
     return f"Measured on {report['device']}, {report['cores']} cores, {report['date']}{busy}."
 
 

@@ -1,4 +1,7 @@
-"""Write the tables of `validation.md` and `fractures.md`: `python docs/validation.py`, ten minutes.
+"""Write the tables of `validation.md`, `fractures.md` and the README, or of those that are named.
+
+    python docs/validation.py                 ten minutes on two cores
+    python docs/validation.py fractures.md
 
 All bundled trials are run with 1,024 persons an arm and set beside what they published; a typical
 cohort takes and stops six courses; three trials are run for the spread between women. What comes
@@ -11,6 +14,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -21,7 +25,7 @@ import pandas as pd
 
 import cohort
 from cohort.analysis.fractures import INCIDENCE, RATIO
-from cohort.resources import data_root
+from cohort.resources import bundled, data_root
 from cohort.results.outcomes import SITES
 from cohort.results.published import MARKERS
 from cohort.therapy import load_therapy
@@ -261,8 +265,9 @@ def in_short() -> str:
 
 @cache
 def fractures() -> pd.DataFrame:
-    """Incidences and relative risks that are predicted."""
-    rows = compared().fracture_frame()
+    """Incidences and relative risks that are predicted, of every trial that asks for fractures."""
+    trials = [name for name in bundled("trials") if load_study(name).outputs.fractures]
+    rows = cohort.compare(trials, patients=PERSONS).fracture_frame()
     return rows.loc[rows.predicted.notna()]
 
 
@@ -332,7 +337,8 @@ def main() -> None:
         name = mark["name"]
         return f"<!-- measured: {name} -->\n\n{WRITTEN[name]()}\n\n<!-- end measured: {name} -->"
 
-    for page in PAGES:
+    named = sys.argv[1:]
+    for page in (page for page in PAGES if not named or page.name in named):
         text = page.read_text(encoding="utf-8")
         page.write_text(MARKED.sub(written, text), encoding="utf-8")
 
