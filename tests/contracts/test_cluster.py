@@ -191,6 +191,7 @@ def words(out: Path) -> list[str]:
     return ["run", "freedom", "--out", str(out), *asked, *config]
 
 
+@pytest.mark.slow
 def test_the_command_starts_a_cluster_of_its_own_and_says_nothing_of_it(tmp_path: Path) -> None:
     """With the real simulator."""
     cohort.run("freedom", out=tmp_path / "local", patients=REAL, config=SHORT)
