@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 
 import cohort
-from cohort.analysis.fractures import INCIDENCE, RATIO
+from cohort.analysis.fractures import ENDPOINTS, INCIDENCE, RATIO
 from cohort.resources import bundled, data_root
 from cohort.results.outcomes import SITES
 from cohort.results.published import MARKERS
@@ -40,11 +40,8 @@ PERSONS, WOMEN = 1024, 2048
 SPLITS = ("calibration", "validation")
 WORDS = {"LS": "lumbar spine", "TH": "total hip", "FN": "femoral neck"}
 PRINTED = ("Brown 2002", "Delmas 2CDM 2-y", "DATA extension (Leder 2013)")
-VERTEBRAL = (
-    "vertebral_fracture_incidence",
-    "new_vertebral_fracture",
-    "new_morphometric_vertebral_fracture",
-)
+MORPHOMETRIC = "new_morphometric_vertebral_fracture"
+VERTEBRAL = {name for name, counted in ENDPOINTS.items() if counted == ENDPOINTS[MORPHOMETRIC]}
 NO_HORMONES = {"serm", "calcium_vitamin_d"}  # levels that are no hormone's
 
 COURSES = {

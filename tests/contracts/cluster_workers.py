@@ -70,7 +70,7 @@ class Formula:
         return values[:, : self.columns] ** 2
 
     def derivatives(self) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError("no method of these tests asks for them")
+        raise AssertionError("only the method `local` asks for derivatives, and no job here is one")
 
 
 @dataclass(frozen=True)
