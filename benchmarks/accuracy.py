@@ -19,31 +19,26 @@ import os
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from benchmarks.regimens import MEN, NAMED, WITHIN_DAY, Treatments
 from benchmarks.throughput import machine, save
+from benchmarks.two_paths import BONE, MARKERS, fast, gap, study_of
 from cohort.solve.grid import ACCURACY
-from cohort.solve.plan import make_plan, study_variability
+from cohort.solve.plan import make_plan
 from cohort.solve.reference import Reference
-from cohort.solve.schedule import arm_forcing, study_grid
-from cohort.solve.simulate import StudySimulator, make_simulator
+from cohort.solve.simulate import make_simulator
 from cohort.trial.schema import Study
-from cohort.trial.study import arm_courses, load_study, parse_study
-from cohort.units import DAYS_PER_MONTH
+from cohort.trial.study import load_study
 
 PRECISIONS = ("float32", "float64")
-BONE = ("bmd_lumbar_spine", "bmd_total_hip", "bmd_femoral_neck")
-MARKERS = ("ctx", "p1np", "bsap")
 ERRORS = {"BMD, points": BONE, **{f"{name.upper()}, %": (name,) for name in MARKERS}}
 # What the default promises.
 BUDGET = {"BMD, points": 0.05} | {f"{name.upper()}, %": 1.0 for name in MARKERS}
 MONTHS = (0, 1, 2, 3, 6, 9, 12, 18, 24, 30, 36)
-
-Treatments = tuple[tuple[str, str], ...]
 
 
 class Group(NamedTuple):
@@ -59,31 +54,32 @@ class Group(NamedTuple):
     persons: int
     regimens: Mapping[str, Treatments]
 
+    def study(self, precision: str) -> Study:
+        """Return the study whose arms, numbered, are the regimens."""
+        arms = {f"arm{number}": given for number, given in enumerate(self.regimens.values())}
+        return study_of(arms, MONTHS, self.population, precision=precision)
+
 
 # Every way in which a drug acts: saturable serum, pools on bone, pulses within a day, levels;
-# withdrawn, in sequence, at once. Injections every day are followed hour by hour on the reference
-# path, hence short there.
+# withdrawn, in sequence, at once.
 BONE_DRUGS: dict[str, Treatments] = {
     "untreated": (),
     "denosumab, stopped": (("denosumab", "60 mg sc every 6 months from 0 to 18"),),
-    "romosozumab, then alendronate": (
-        ("romosozumab", "210 mg sc monthly from 0 to 12"),
-        ("alendronate", "70 mg oral weekly from 12 to 36"),
-    ),
-    "zoledronate": (("zoledronate", "5 mg iv yearly from 0 to 36"),),
+    "romosozumab, then alendronate": NAMED["romosozumab_alendronate"],
+    "zoledronate": NAMED["zoledronate"],
     "denosumab, then zoledronate": (
         ("denosumab", "60 mg sc every 6 months from 0 to 24"),
         ("zoledronate", "5 mg iv once from 24"),
     ),
     "raloxifene": (("raloxifene", "60 mg oral daily from 0 to 24"),),
-    "teriparatide": (("teriparatide", "20 ug sc daily from 0 to 90 days"),),
-    "teriparatide weekly": (("teriparatide", "56.5 ug sc weekly from 0 to 12"),),
+    "teriparatide": WITHIN_DAY["teriparatide_90_days"],
+    "teriparatide weekly": WITHIN_DAY["teriparatide_weekly"],
 }
 HORMONES: dict[str, Treatments] = {
     "testosterone": (("testosterone", "50 mg gel daily from 0 to 24"),),
     "testosterone enanthate": (("testosterone_enanthate", "200 mg im every 2 weeks from 0 to 18"),),
-    "somatropin": (("somatropin", "0.5 mg sc daily from 0 to 12"),),
-    "prednisolone": (("prednisolone", "10 mg oral daily from 0 to 9"),),
+    "somatropin": MEN["somatropin"],
+    "prednisolone": MEN["prednisolone"],
 }
 GROUPS = (
     Group("postmenopausal_osteoporosis", 12, BONE_DRUGS),
@@ -91,51 +87,13 @@ GROUPS = (
 )
 
 
-def study_of(group: Group, precision: str) -> Study:
-    """Return the study whose arms are a group's regimens, without treatment besides."""
-    arms = [
-        {"name": name, "treatments": [{"therapy": t, "regimen": r} for t, r in given]}
-        for name, given in group.regimens.items()
-    ]
-    names = {name: f"arm{number}" for number, name in enumerate(group.regimens)}
-    return parse_study(
-        {
-            "name": "accuracy",
-            "seed": 0,
-            "population": {"name": group.population},
-            "arms": [arm | {"name": names[arm["name"]]} for arm in arms],
-            "visits": {"months": [float(month) for month in MONTHS]},
-            "engine": {"precision": precision},
-        }
-    )
-
-
-def solved(
-    study: Study, slots: np.ndarray, arm: str, accuracy: str, precision: str
-) -> dict[str, np.ndarray]:
-    """Return an arm's outputs on the grid that it has as the only arm of its study."""
-    with jax.enable_x64(precision == "float64"):
-        whole, courses = make_plan(study), arm_courses(study)[arm]
-        days = [month * DAYS_PER_MONTH for month in whole.months]
-        grid = study_grid(days, {arm: courses}, accuracy)
-        forcing = {arm: arm_forcing(courses, whole.drugs, grid)}
-        plan = replace(whole, grid=grid, forcing=forcing)
-        return StudySimulator(study, plan, study_variability(study)).relative(slots, arm)
-
-
 def largest_errors(
     found: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """Return the largest error of each kind over persons and visits."""
-
-    def gap(name: str) -> float:
-        ours, theirs = (np.asarray(x[name], np.float64) for x in (found, exact))
-        if name in BONE:
-            ours, theirs = ours / ours[0], theirs / theirs[0]
-            return float(100.0 * np.abs(ours - theirs).max())
-        return float(100.0 * np.abs(ours / theirs - 1.0).max())
-
-    return {title: max(map(gap, names)) for title, names in ERRORS.items()}
+    return {
+        title: max(gap(found, exact, name) for name in names) for title, names in ERRORS.items()
+    }
 
 
 def compare(groups: tuple[Group, ...]) -> list[dict[str, Any]]:
@@ -143,13 +101,13 @@ def compare(groups: tuple[Group, ...]) -> list[dict[str, Any]]:
     rows = [{"accuracy": a, "precision": p, "regimens": {}} for a in ACCURACY for p in PRECISIONS]
     for group in groups:
         began, slots = time.perf_counter(), np.arange(group.persons, dtype=np.int64)
-        studies = {precision: study_of(group, precision) for precision in PRECISIONS}
+        studies = {precision: group.study(precision) for precision in PRECISIONS}
         reference = Reference(studies["float64"], slots)
         for arm, title in zip(studies["float64"].arms, group.regimens, strict=True):
             exact = reference.trajectories(arm.name)
             for row in rows:
                 study = studies[row["precision"]]
-                seen = solved(study, slots, arm.name, row["accuracy"], row["precision"])
+                seen = fast(study, slots, arm.name, row["accuracy"])
                 row["regimens"][title] = largest_errors(seen, exact)
         print(f"{group.population}: {time.perf_counter() - began:.0f} s", flush=True)
     for row in rows:

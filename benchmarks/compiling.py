@@ -6,8 +6,8 @@
 Each is a process of its own, timed from its start by the wall. The first result of `cohort run` is
 the moment at which the folder's manifest says that everybody is simulated, written and summarised;
 the report with its figures comes after and is told apart. Cold is a cache folder that is empty.
-Counted as well, of a cold run: what was traced and what was compiled, and the same with five times
-as many persons, which must be no more.
+Counted as well: what is traced and what is compiled in a cold run and in the warm one after it, and
+the same with five times as many persons, which must be no more.
 
 Results go to `benchmarks/results/compiling-<device>.json`.
 """
@@ -71,22 +71,21 @@ def compile_seconds(out: Path) -> dict[str, float]:
 
 
 def counts(study: str, patients: int) -> dict[str, int]:
-    """Return how much was traced and compiled in a run, from JAX's own log."""
+    """Return how much was traced and compiled in a cold and in a warm run, from JAX's own log."""
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
-        out, cache = str(Path(folder, "run")), str(Path(folder, "cache"))
-        words = command("run", study, "--patients", str(patients), "--out", out, "--quiet")
-        log = {"JAX_LOG_COMPILES": "1", "BONE_COHORT_CACHE": cache}
-        done = subprocess.run(
-            words,
-            env=os.environ | log,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    return {
-        "traced": len(re.findall(r"Finished tracing \S+ for", done.stderr)),
-        "compiled": len(re.findall(r"Finished XLA compilation of", done.stderr)),
-    }
+        log = {"JAX_LOG_COMPILES": "1", "BONE_COHORT_CACHE": str(Path(folder, "cache"))}
+        for warmth in ("", "_warm"):
+            out = str(Path(folder, f"run{warmth}"))
+            words = command("run", study, "--patients", str(patients), "--out", out, "--quiet")
+            done = subprocess.run(
+                words, env=os.environ | log, capture_output=True, text=True, check=True
+            )
+            found |= {
+                f"traced{warmth}": len(re.findall(r"Finished tracing \S+ for", done.stderr)),
+                f"compiled{warmth}": len(re.findall(r"Finished XLA compilation of", done.stderr)),
+            }
+    return found
 
 
 def time_list(rounds: int) -> float:
@@ -134,7 +133,10 @@ def show(report: dict[str, Any]) -> None:
             )
         print()
     for words, found in report["counts"].items():
-        print(f"{words}: {found['traced']} traced, {found['compiled']} compiled")
+        print(
+            f"{words}: {found['traced']} traced, {found['compiled']} compiled; "
+            f"warm {found['traced_warm']} and {found['compiled_warm']}"
+        )
 
 
 def main() -> None:

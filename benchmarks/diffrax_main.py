@@ -81,6 +81,13 @@ def with_engine(precision: str, patients: int) -> Callable[[], State]:
     return lambda: compiled(entry, arm.steps)
 
 
+def with_kernel(precision: str, patients: int) -> Callable[[], State]:
+    """Return what simulates an arm from its entry on, its steps in one kernel."""
+    arm = OneArm(study_of(precision), patients)
+    entry = jax.jit(arm.entry)(arm.values)
+    return lambda: arm.seen_by_kernel(entry)
+
+
 def plainly(patients: int) -> Callable[[], State]:
     """Return what solves an arm as one would write it down first, compiled, in float32.
 
@@ -232,9 +239,10 @@ def measure(patients: int, few: int, rounds: int) -> list[dict[str, Any]]:
         calls.append((call, wide))
         print(f"  {case}: compiled and done once in {ready_s:.0f} s", flush=True)
 
-    for precision in ("float32", "float64"):
-        wide = precision == "float64"
-        add(f"{OURS}, {precision}", patients, partial(with_engine, precision, patients), wide)
+    for made, how in ((with_engine, ""), (with_kernel, ", one kernel")):
+        for precision in ("float32", "float64"):
+            case, make = f"{OURS}{how}, {precision}", partial(made, precision, patients)
+            add(case, patients, make, precision == "float64")
     add(f"first order in steps of {PLAIN_STEP} days", patients, partial(plainly, patients), False)
     with jax.enable_x64(True):
         small = OneArm(study_of("float64"), few)

@@ -56,9 +56,9 @@ def parameters(arm: OneArm) -> tuple[str, ...]:
 def time_modes(arm: OneArm, names: Sequence[str], rounds: int) -> dict[str, Any]:
     """Time the simulation, its gradient, and derivatives by several parameters at once."""
     here = jnp.ones(len(names), arm.steps.start.dtype)
-    plain = jax.jit(arm.gain(names, rolled=False))
-    derived = arm.gain(names, rolled=True)
-    reverse = jax.jit(jax.value_and_grad(derived))
+    plain = jax.jit(arm.gain(names, "none"))
+    reverse = jax.jit(jax.value_and_grad(arm.gain(names, "reverse")))
+    ahead = arm.gain(names, "forward")
     calls: dict[Any, Callable[[], Any]] = {
         "forward": lambda: plain(here, arm.steps),
         "reverse": lambda: reverse(here, arm.steps),
@@ -68,9 +68,7 @@ def time_modes(arm: OneArm, names: Sequence[str], rounds: int) -> dict[str, Any]
 
         @jax.jit
         def along(at, steps, ways):
-            return jax.vmap(lambda way: jax.jvp(lambda x: derived(x, steps), (at,), (way,))[1])(
-                ways
-            )
+            return jax.vmap(lambda way: jax.jvp(lambda x: ahead(x, steps), (at,), (way,))[1])(ways)
 
         calls[count] = lambda along=along, ways=ways: along(here, arm.steps, ways)
     seconds = timed(calls, rounds)
@@ -102,7 +100,7 @@ def memory(arm: OneArm, names: Sequence[str], times: Sequence[int]) -> list[dict
     rows = []
     for number in times:
         steps = finer(arm.steps, number)
-        compiled = jax.jit(jax.grad(arm.gain(names, rolled=True))).lower(here, steps).compile()
+        compiled = jax.jit(jax.grad(arm.gain(names, "reverse"))).lower(here, steps).compile()
         stated = compiled.memory_analysis()
         assert stated is not None
         rows.append({"steps": len(steps.start), "megabytes": stated.temp_size_in_bytes / 1e6})

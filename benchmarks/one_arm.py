@@ -12,6 +12,8 @@ import numpy as np
 
 from cohort.model.arrays import Patients, State
 from cohort.model.person import Person
+from cohort.solve import fused
+from cohort.solve.backward import Derive
 from cohort.solve.compiled import tile_person
 from cohort.solve.exposures import (
     DrugNumbers,
@@ -84,42 +86,49 @@ class OneArm:
         """Length of the arm in years."""
         return self.plan.months[-1] / 12.0
 
-    def entry(self, values: Values, rolled: bool = False) -> Entry:
+    def entry(self, values: Values, derive: Derive = "none") -> Entry:
         """Return the persons as their history leaves them.
 
         Args:
             values: value by parameter name; traced ones give derivatives.
-            rolled: as in `solve.history.live`: for derivatives.
+            derive: as in `solve.history.live`.
         """
         numbers = drug_numbers(self.plan.drugs, values)
         person = add_drug_parameters(tile_person(values, self._tile), numbers)
         age, past = self._tile["age"], self._noise[: LATE_NODES + 1]
         first = age + float(self.plan.grid.start[0]) / DAYS_PER_YEAR
-        return Entry(person, numbers, age, self._noise, live(person, first, past, rolled))
+        return Entry(person, numbers, age, self._noise, live(person, first, past, derive))
 
-    def seen(self, entry: Entry, steps: Steps, rolled: bool = False) -> State:
+    def seen(self, entry: Entry, steps: Steps, derive: Derive = "none") -> State:
         """Return the arm's outputs, `(visit, patient)` each.
 
         Args:
             entry: of `entry`.
             steps: grid and inputs.
-            rolled: as in `entry`.
+            derive: as in `entry`.
         """
         person, numbers, age, noise, state = entry
         visits = len(self.plan.months)
-        return treat(state, person, age, noise, steps, numbers, visits, rolled=rolled)[0]
+        return treat(state, person, age, noise, steps, numbers, visits, derive=derive)[0]
 
-    def gain(self, names: Sequence[str], rolled: bool) -> Callable[[Patients, Steps], Patients]:
+    def seen_by_kernel(self, entry: Entry) -> State:
+        """Return what `seen` does, all steps in one kernel."""
+        count, visits = jnp.asarray(len(self.steps.length)), len(self.plan.months)
+        _, numbers, _, noise, state = entry
+        given = state, self.values, self._tile, numbers, noise, self.steps, count, visits, False
+        return fused.run_arm(*given)[0]
+
+    def gain(self, names: Sequence[str], derive: Derive) -> Callable[[Patients, Steps], Patients]:
         """Return the mean percent change of BMD and of CTX at the last visit, added up.
 
         Args:
             names: of the parameters that are its argument, in units of their own values.
-            rolled: as in `seen`.
+            derive: as in `seen`.
         """
 
         def function(scale: Patients, steps: Steps) -> Patients:
             moved = {name: self.values[name] * scale[i] for i, name in enumerate(names)}
-            seen = self.seen(self.entry({**self.values, **moved}, rolled), steps, rolled)
+            seen = self.seen(self.entry({**self.values, **moved}, derive), steps, derive)
             changes = [seen[k][-1] / seen[k][0] - 1.0 for k in ("bmd_lumbar_spine", "ctx")]
             return 100.0 * jnp.mean(sum(changes, jnp.zeros(())))
 

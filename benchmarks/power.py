@@ -126,11 +126,15 @@ def errors(folder: Path) -> list[dict[str, Any]]:
 
 
 YEAR: dict[str, Any] = {"endpoint": {"month": 12}}
+IMPUTED_RESPONSES: dict[str, Any] = YEAR | {
+    "analysis": {"method": "responders", "threshold": 2.0, "missing": "imputed"}
+}
 CASES: tuple[tuple[str, dict[str, Any], int, float], ...] = (
     ("ancova", YEAR, 60, 0.0),
     ("ancova, 10 % leave", YEAR, 60, 0.1),
     ("carried forward, 10 % leave", YEAR | {"analysis": {"missing": "carried_forward"}}, 60, 0.1),
     ("responders", YEAR | {"analysis": {"method": "responders", "threshold": 2.0}}, 120, 0.0),
+    ("responders, imputed, 10 % leave", IMPUTED_RESPONSES, 120, 0.1),
     ("mmrm, 10 % leave", YEAR | {"analysis": {"method": "mmrm"}}, 60, 0.1),
     ("imputed, 10 % leave", YEAR | {"analysis": {"missing": "imputed"}}, 60, 0.1),
     ("imputed, 3 years, 27 % leave", {"analysis": {"missing": "imputed"}}, 60, 0.1),

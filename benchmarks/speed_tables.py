@@ -51,9 +51,10 @@ def compiling(report: Report) -> str:
 
 
 def scaling(report: Report) -> str:
-    """Cost by patients, cores, years, arms, block size and precision."""
-    growth, years = report["patients"], report["years"]
+    """Cost by patients, cores, years, arms, kernel, precision and block size."""
+    years = report["years"]
     heads = (
+        "kernel",
         "patients",
         "computing, s",
         "patient-years/s",
@@ -64,6 +65,7 @@ def scaling(report: Report) -> str:
     )
     runs = [
         [
+            f"`{growth['kernel']}`",
             f"{run['patients']:,}",
             f"{run['compute']:.1f}",
             told(run["patient_years_per_s"]),
@@ -72,14 +74,12 @@ def scaling(report: Report) -> str:
             f"{run['parquet_gb']:.3f}",
             f"{run['peak_memory_gb']:.2f}",
         ]
+        for growth in report["patients"]
         for run in growth["runs"]
     ]
-    more = ", ".join(f"{s:.1f}" for s in growth["microseconds_of_one_more_patient"])
     shares = report["arms"]["of_as_many_studies_of_one_arm"].items()
-    facts = [
-        f"One more patient costs {more} µs from each size to the next (largest over smallest "
-        f"{growth['largest_over_smallest_slope']:.2f}); what few patients cost besides is "
-        f"{growth['fixed_s']:.1f} s.",
+    facts = [_one_more(growth) for growth in report["patients"]]
+    facts += [
         f"A simulated year costs {years['microseconds_per_patient_year']:.1f} µs a patient, the "
         f"history before it {years['history_microseconds_per_patient']:.1f} µs; studies of "
         f"{', '.join(years['seconds'])} years lie within "
@@ -94,6 +94,7 @@ def scaling(report: Report) -> str:
     titles = list(report["blocks"][0].get("errors", {}))
     blocks = [
         [
+            f"`{row['kernel']}`",
             row["precision"],
             f"{row['block']:,}",
             told(row["patient_years_per_s"]),
@@ -101,9 +102,19 @@ def scaling(report: Report) -> str:
         ]
         for row in report["blocks"]
     ]
-    second = table(("precision", "block", "patient-years/s", *titles), blocks)
+    second = table(("kernel", "precision", "block", "patient-years/s", *titles), blocks)
     listed = "\n".join(f"- {fact}" for fact in facts)
     return "\n\n".join([where(report), table(heads, runs), listed, second])
+
+
+def _one_more(growth: Report) -> str:
+    """Say what one more patient costs."""
+    more = ", ".join(f"{s:.1f}" for s in growth["microseconds_of_one_more_patient"])
+    return (
+        f"`{growth['kernel']}`: one more patient costs {more} µs from each size to the next "
+        f"(largest over smallest {growth['largest_over_smallest_slope']:.2f}); what few patients "
+        f"cost besides is {growth['fixed_s']:.1f} s."
+    )
 
 
 def gradient(report: Report) -> str:

@@ -15,8 +15,9 @@ def command(
         str,
         typer.Argument(
             metavar="JOB",
-            help="A bundled job (`cohort list jobs`), a path to a .toml, or a results folder to go "
-            "on with; with --freeze, that of a finished job.",
+            help="A bundled job (`cohort list jobs`), a path to a .toml or to a PEtab problem.yaml "
+            "of this model, or a results folder to go on with; with --freeze, that of a finished "
+            "job.",
         ),
     ],
     out: o.Out = None,

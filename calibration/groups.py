@@ -19,6 +19,7 @@ from cohort.model.endocrine.system import LOCAL
 from cohort.model.parameters import PARAMETERS
 from cohort.model.person import make_person
 from cohort.patients.tables import neutral_amount
+from cohort.solve.backward import Derive
 from cohort.solve.exposures import DrugNumbers, StepForcing, add_drug_parameters, drug_numbers
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
 from cohort.solve.trial import Steps, treat
@@ -85,25 +86,25 @@ class GroupDrugs:
 
 
 def predict(
-    group: Group, values: Mapping[str, Patients], rolled: bool = False
+    group: Group, values: Mapping[str, Patients], derive: Derive = "none"
 ) -> dict[str, Patients]:
     """Return relative BMD and markers of every arm of a group, `(arm, visit, patient)` each.
 
     Args:
         group: stacked arms.
         values: value by parameter name; traced ones give derivatives.
-        rolled: as in `solve.history.live`: for derivatives.
+        derive: as in `solve.history.live`.
     """
 
     def lived(own, first_day):
         person = make_person(values, own["eta"], own["life"], own["conditions"])
-        return live(person, own["age"] + first_day / DAYS_PER_YEAR, own["noise"], rolled)
+        return live(person, own["age"] + first_day / DAYS_PER_YEAR, own["noise"], derive)
 
     def treated(own, state, steps, numbers):
         person = make_person(values, own["eta"], own["life"], own["conditions"])
         person = add_drug_parameters(person, numbers)
         drawn = own["age"], own["noise"], steps, numbers
-        seen, _ = treat(state, person, *drawn, group.visits, rolled=rolled)
+        seen, _ = treat(state, person, *drawn, group.visits, derive=derive)
         return {column: seen[column] for column in COLUMNS}
 
     states = jax.vmap(lived)(group.studies, group.first_day)

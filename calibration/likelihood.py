@@ -47,6 +47,8 @@ class Likelihood:
         factors: of rows and of offsets, by quantity.
         huber: residual beyond which the loss is linear.
         emphasis: what all errors of a row are divided by in the loss, `(row,)` or `(1,)`.
+        stated: errors and offsets of the rows, `(row,)` each, that hold whatever the residuals are;
+            None where `factors` tell them.
     """
 
     targets: tuple[Target, ...]
@@ -55,6 +57,7 @@ class Likelihood:
     huber: float
     factors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     emphasis: np.ndarray = field(default_factory=lambda: np.ones(1))
+    stated: tuple[np.ndarray, np.ndarray] | None = None
 
     def blocks(self) -> dict[tuple[str, str], np.ndarray]:
         """Return the places of the rows of each block."""
@@ -65,11 +68,15 @@ class Likelihood:
 
     def offset(self) -> np.ndarray:
         """Return the standard deviation of every row's offset, percent, `(row,)`."""
+        if self.stated is not None:
+            return self.stated[1]
         found = [self.factors.get(t.block[1], FACTORS)[1] for t in self.targets]
         return np.array(found) * self.scale / self.emphasis
 
     def error(self) -> np.ndarray:
         """Return the standard deviation of every row beside its offset, percent, `(row,)`."""
+        if self.stated is not None:
+            return self.stated[0]
         found = [self.factors.get(t.block[1], FACTORS)[0] for t in self.targets]
         sampling = np.array([t.sampling for t in self.targets])
         return self.weight * np.hypot(sampling, np.array(found) * self.scale) / self.emphasis
@@ -86,6 +93,8 @@ class Likelihood:
 
     def estimated(self, residuals: np.ndarray) -> Likelihood:
         """Return the likelihood with the factors that these residuals make most likely."""
+        if self.stated is not None:
+            return self
         whitened = replace(self, emphasis=np.ones(1)).whitener() @ residuals
         drawn_in = residuals / np.sqrt(np.sqrt(1.0 + (whitened / self.huber) ** 2))
         by_quantity: dict[str, list[np.ndarray]] = {}

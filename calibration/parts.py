@@ -23,6 +23,7 @@ from calibration.likelihood import robust
 from calibration.reading import Reading, flat, mean_rows
 from cohort.execute.crew import usable_cores
 from cohort.model.arrays import Patients
+from cohort.solve.backward import Derive
 
 T = TypeVar("T")
 
@@ -43,9 +44,9 @@ class Part:
     free: Free
     huber: float
 
-    def rows(self, x: Patients, rolled: bool = True) -> Patients:
+    def rows(self, x: Patients, derive: Derive = "reverse") -> Patients:
         """Return the group's rows by its few persons, `(row,)`; differentiable."""
-        outputs = predict(self.group, self.free.values(x), rolled)
+        outputs = predict(self.group, self.free.values(x), derive)
         return mean_rows(flat(outputs), self.reading)
 
     def loss(self, x: Patients, observed: Patients, whitener: Patients) -> Patients:
@@ -55,7 +56,7 @@ class Part:
     @cached_property
     def fast_rows(self) -> Callable:
         """`rows`, compiled, without derivatives."""
-        return jax.jit(lambda x: self.rows(x, rolled=False))
+        return jax.jit(lambda x: self.rows(x, "none"))
 
     @cached_property
     def gradients(self) -> Callable:
@@ -68,7 +69,7 @@ class Part:
         """Rows and their derivatives by every parameter, `(row,)` and `(row, dim)`."""
 
         def twice(x):
-            rows = self.rows(x)
+            rows = self.rows(x, "forward")
             return rows, rows
 
         return jax.jit(jax.jacfwd(twice, has_aux=True))

@@ -27,7 +27,7 @@ from calibration.lanes import few_lanes
 from calibration.likelihood import Likelihood, robust
 from calibration.parts import Part, at_once, of_part
 from calibration.reading import arm_facts, read_rows
-from calibration.targets import Target, emphasis, make_targets, scale, weights
+from calibration.targets import Target, emphasis, make_targets, scale, stated_targets, weights
 from calibration.whole import WholeCohort
 from cohort.model.arrays import Patients
 from cohort.results.published import PublishedRow
@@ -149,13 +149,16 @@ def make_problem(job: Job) -> Problem:
     rows = chosen.rows
     studies = {trial.study.name: trial.study for trial in chosen.trials}
     lives = tuple(dict.fromkeys(row.arm for row in chosen.lives))
-    targets = make_targets(rows, job)
+    targets, stated = make_targets(rows, job), None
+    if job.petab is not None:
+        targets, stated = stated_targets(rows, job.petab)
     likelihood = Likelihood(
         targets,
         np.array([scale(row, job.noise) for row in rows]),
         np.array(weights(rows, job)),
         job.noise.huber,
         emphasis=np.array(emphasis(rows, job)),
+        stated=stated,
     )
     return Problem(
         make_free(job),

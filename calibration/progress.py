@@ -45,7 +45,24 @@ class Step:
     errors: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Stage | Step
+@dataclass(frozen=True)
+class Members:
+    """A member of the posterior's ensemble is done.
+
+    Attributes:
+        done: members so far.
+        of: how many there are.
+        settled: those that reached their optimum.
+        evaluations: of all rows so far.
+    """
+
+    done: int
+    of: int
+    settled: int
+    evaluations: int
+
+
+Event = Stage | Step | Members
 
 
 class Progress(Protocol):

@@ -25,6 +25,7 @@ import numpy as np
 
 from calibration.job.schema import Job, Noise
 from calibration.job.selection import NATURAL_HISTORY
+from calibration.job.tables import read_tables
 from cohort.resources import bundled
 from cohort.results.published import PublishedRow, published_of
 
@@ -58,6 +59,22 @@ def make_targets(rows: Sequence[PublishedRow], job: Job) -> tuple[Target, ...]:
         )
         for row, weight, stress in zip(rows, weights(rows, job), emphasis(rows, job), strict=True)
     )
+
+
+def stated_targets(
+    rows: Sequence[PublishedRow], petab: str
+) -> tuple[tuple[Target, ...], tuple[np.ndarray, np.ndarray]]:
+    """Return rows of PEtab tables with the errors and offsets that stand there, `(row,)` each.
+
+    Args:
+        rows: of the tables, in the order of the problem.
+        petab: the PEtab problem.
+    """
+    found = read_tables(petab)
+    place = {id(target.row): number for number, target in enumerate(found.targets)}
+    order = [place[id(row)] for row in rows]
+    targets = tuple(found.targets[number] for number in order)
+    return targets, (np.array([target.error for target in targets]), found.offset[order])
 
 
 def scale(row: PublishedRow, noise: Noise) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from calibration.job.estimate import Estimate
 from calibration.job.schema import ENDPOINTS
-from calibration.progress import Event, Progress, Stage, silent
+from calibration.progress import Event, Members, Progress, Stage, silent
 from cohort.cli.progress import duration
 from cohort.cli.tables import print_json, print_table
 
@@ -45,6 +45,8 @@ def progress_shown(title: str, *, quiet: bool = False) -> Iterator[Progress]:
         def show(event: Event, /) -> None:
             if isinstance(event, Stage):
                 bar.update(task, total=None, words=words_for(event))
+            elif isinstance(event, Members):
+                bar.update(task, total=event.of, completed=event.done, words=words_for(event))
             else:
                 bar.update(task, total=event.steps, completed=event.step, words=words_for(event))
 
@@ -55,6 +57,11 @@ def words_for(event: Event) -> str:
     """Words beside the bar for one event."""
     if isinstance(event, Stage):
         return f"{event.words} ({event.number} of {event.of})"
+    if isinstance(event, Members):
+        words = f"ensemble · {event.done} of {event.of} members"
+        lost = event.done - event.settled
+        failed = f" · {lost} without an optimum" if lost else ""
+        return f"{words} · {event.evaluations} evaluations{failed}"
     errors = " ".join(f"{name} {error:.2f}" for name, error in event.errors.items())
     return (
         f"{event.stage}, start {event.start + 1} · step {event.step}/{event.steps} · "

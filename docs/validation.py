@@ -11,12 +11,11 @@ two pages and of the README. Run it again when the bundled parameter set has cha
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ from typing import Any
 import pandas as pd
 
 import cohort
+from calibration.spread.rows import SpreadRow, load_rows
 from cohort.analysis.fractures import ENDPOINTS, INCIDENCE, RATIO
-from cohort.resources import bundled, data_root
-from cohort.results.outcomes import SITES
+from cohort.resources import bundled
 from cohort.results.published import MARKERS
 from cohort.therapy import load_therapy
 from cohort.trial.study import arm_courses, load_study
@@ -132,7 +131,7 @@ def participants() -> str:
             )
             cells = [f"{rms(part):.2f} ({len(part)})" if len(part) else "" for part in parts]
             lines.append([f"{split}, {words}", *cells])
-    special = {t for t in rows.trial.unique() if whom[t] != "women" or gives_hormones(t)}
+    special = of_men_or_hormones(rows.trial.unique(), whom)
     told = []
     for split in SPLITS:
         own = rows.loc[rows.split == split]
@@ -153,6 +152,11 @@ def participants() -> str:
             f"Over all {count} validation rows of BMD it is {every:.2f}.",
         ]
     )
+
+
+def of_men_or_hormones(trials: Iterable[str], participants: Mapping[str, str]) -> set[str]:
+    """Return the trials in men, in both sexes, or of a hormone."""
+    return {t for t in trials if participants[t] != "women" or gives_hormones(t)}
 
 
 def gives_hormones(trial: str) -> bool:
@@ -218,25 +222,29 @@ def stopped() -> str:
     )
 
 
+def printed_spreads() -> list[SpreadRow]:
+    """Standard deviations of the change of BMD that stand in print beside the means.
+
+    What digitised bars and standard errors say of other trials is fitted and judged with the
+    parameters (`calibration.spread`).
+    """
+    return [row for row in load_rows() if row.study in PRINTED and row.quantity in ("LS", "FN")]
+
+
 def spread() -> str:
     """Standard deviations between women of the measured change."""
-    path = data_root() / "variability" / "published_sd.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        kept = [r for r in csv.DictReader(file) if r["study"] in PRINTED and r["site"] in SITES]
-    kept = [row for row in kept if row["site"] != "TH"]
-    lines = []
-    for trial in dict.fromkeys(row["trial"] for row in kept):
+    rows, lines = printed_spreads(), []
+    for trial in dict.fromkeys(row.trial for row in rows):
         with tempfile.TemporaryDirectory() as folder:
             run = cohort.run(trial, out=Path(folder) / "run", patients=WOMEN)
             found = run.summary().set_index(["arm", "outcome", "month"])["sd"]
-        for row in (row for row in kept if row["trial"] == trial):
-            column = f"measured_bmd_{SITES[row['site']]}_change"
-            here = found[row["arm"], column, float(row["month"])]
+        for row in (row for row in rows if row.trial == trial):
+            here = found[row.arm, f"measured_{row.column}_change", row.month]
             lines.append(
                 [
-                    f"{trial}, {row['arm'].replace('_', ' ')}",
-                    f"{WORDS[row['site']]}, {row['month']}",
-                    row["sd"],
+                    f"{trial}, {row.arm.replace('_', ' ')}",
+                    f"{WORDS[row.quantity]}, {row.month:g}",
+                    f"{row.sd:.1f}",
                     f"{here:.1f}",
                 ]
             )

@@ -24,7 +24,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from calibration.exchange.names import (
 )
 from calibration.exchange.tables import write_table
 from calibration.job.parameters import FreeParameter
+from calibration.job.toml_text import toml_text
 from calibration.targets import Target
 from cohort.analysis.compare import ArmFacts, Reference, arms_of, reference_of
 from cohort.model.parameters import PARAMETERS
@@ -92,6 +93,7 @@ def export_petab(
     name: str,
     followers: Mapping[str, str] | None = None,
     huber: float = math.inf,
+    job: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a fit as PEtab v2 tables.
 
@@ -105,6 +107,7 @@ def export_petab(
         name: of the job; the problem's identifier.
         followers: tied parameter -> the free one whose multiple it is.
         huber: standard deviations beyond which a residual counts linearly.
+        job: tables of the job that PEtab has no place for; `model.toml` holds them.
 
     Returns:
         Path of `problem.yaml`.
@@ -129,7 +132,7 @@ def export_petab(
     }
     for key, records in tables.items():
         write_table(folder / FILES[key], records)
-    _write_text(folder / "model.toml", _model(arms, targets, huber))
+    _write_text(folder / "model.toml", _model(arms, targets, huber, job or {}))
     _write_text(folder / PROBLEM, _problem(name))
     return folder / PROBLEM
 
@@ -300,7 +303,7 @@ def _experiments(names: Iterable[str], scaled: bool) -> list[dict[str, object]]:
     ]
 
 
-def _model(arms: _Arms, targets: Sequence[Target], huber: float) -> str:
+def _model(arms: _Arms, targets: Sequence[Target], huber: float, job: Mapping[str, Any]) -> str:
     """Return what the model's inputs and outputs are, as TOML."""
     lines = ["# The model of this problem is a simulated trial; other tools cannot run it.", ""]
     lines += [f'language = "{LANGUAGE}"', 'time = "months since entry"']
@@ -316,6 +319,8 @@ def _model(arms: _Arms, targets: Sequence[Target], huber: float) -> str:
     for (trial, arm), index in arms.numbers.items():
         lines += ["", "[[arms]]", f"number = {index}", f"trial = {_quoted(trial)}"]
         lines.append(f"arm = {_quoted(arm)}")
+    if job:
+        lines += ["", toml_text({"job": job}).rstrip()]
     return "\n".join(lines) + "\n"
 
 

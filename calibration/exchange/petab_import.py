@@ -62,6 +62,7 @@ class Exchanged:
         values: value of every parameter of the model, natural units.
         followers: tied parameter -> the free one whose multiple it is.
         huber: standard deviations beyond which a residual counts linearly.
+        job: tables of a job that PEtab has no place for: persons, noise, the start's set, trials.
     """
 
     targets: tuple[Target, ...]
@@ -70,6 +71,7 @@ class Exchanged:
     values: Mapping[str, float]
     followers: Mapping[str, str]
     huber: float
+    job: Mapping[str, Mapping[str, Any]]
 
 
 def import_petab(path: Path) -> Exchanged:
@@ -99,8 +101,9 @@ def import_petab(path: Path) -> Exchanged:
         raise BadInput(list(dict.fromkeys(problems)))
     targets, offset = zip(*rows, strict=True)
     ordered = {name: values[name] for name in PARAMETERS}
-    huber = _huber(config, path)
-    return Exchanged(targets, np.array(offset), tuple(free), ordered, followers, huber)
+    model = _model(config, path)
+    huber, job = float(model.get("huber", math.inf)), model.get("job", {})
+    return Exchanged(targets, np.array(offset), tuple(free), ordered, followers, huber, job)
 
 
 def _model_problems(config: Mapping[str, Any], path: Path) -> list[str]:
@@ -169,13 +172,18 @@ def _free(declared: Parameter, record: Record, where: str, problems: list[str]) 
     if low >= high or sd <= 0:
         problems.append(f"{where}: {name} needs lowerBound < upperBound and an SD above 0.")
     natural = declared.from_scale if logit else float
+    low, high = (
+        # There and back by the logit a declared bound may lie a rounding beyond itself.
+        bound if math.isclose(natural(value), bound, rel_tol=1e-12) else natural(value)
+        for value, bound in zip((low, high), declared.bounds, strict=True)
+    )
     return FreeParameter(
         name=declared.name,
         scale=cast(Scale, declared.scale),
         centre=declared.from_scale(centre),
         sd=sd,
-        low=natural(low),
-        high=natural(high),
+        low=low,
+        high=high,
         source=record.get("source", ""),
     )
 
@@ -233,7 +241,7 @@ def _row(where: str, record: Record, problems: list[str]) -> tuple[Target, float
     return target, sd
 
 
-def _huber(config: Mapping[str, Any], path: Path) -> float:
+def _model(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return what the model's file says; `lint` has read it by now."""
     (model,) = config["model_files"].values()
-    content = tomllib.loads((path.parent / model["location"]).read_text(encoding="utf-8"))
-    return float(content.get("huber", math.inf))
+    return tomllib.loads((path.parent / model["location"]).read_text(encoding="utf-8"))

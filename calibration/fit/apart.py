@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,7 +48,12 @@ def crew_of(executor: Executor | None, job: Job) -> Iterator[Crew[Problem] | Non
     if executor is None:
         yield None
         return
-    with executor.crew(Recipe(job)) as crew:
+    with contextlib.ExitStack() as stack:
+        with warnings.catch_warnings():
+            # A cluster of this command's own is started by fork and exec at once, which threads
+            # that JAX has by now do not mind.
+            warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+            crew = stack.enter_context(executor.crew(Recipe(job)))
         yield crew
 
 

@@ -17,6 +17,7 @@ _GROUPS = 4
 _JUDGING = {"all": 240.0, "selected": 60.0}  # predicting, drawing and reporting
 _FINER = {"draft": 1.0, "default": 2.5, "high": 6.0}  # steps of the grid relative to the draft one
 _NUTS_STEPS = 15  # gradients a draw, about
+_MOVE, _CENTRE = 12, 6  # evaluations a member of an ensemble, about; derivatives on the way to all
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,15 @@ def estimate(job: Job) -> Estimate:
     columns = len(free_parameters(job))
     gradients = job.start.starts * job.fit.steps
     jacobians = job.fit.kept * job.polish.rounds * job.polish.steps + 1
+    forward = 0
     if job.posterior.method == "nuts":
         gradients += _NUTS_STEPS * (job.posterior.draws + 4 * job.posterior.warmup)
+    if job.posterior.method == "rto":
+        forward = _MOVE * job.posterior.draws
+        jacobians += _CENTRE + job.posterior.exact * job.posterior.draws
     whole = job.polish.rounds * _arms(selection) * job.cohort.correction * COLUMN
     compiling = COMPILE * min(_GROUPS, max(len(selection.trials), 1))
-    fitting = lanes * (gradients * GRADIENT + jacobians * columns * COLUMN)
+    fitting = lanes * (gradients * GRADIENT + (jacobians * columns + forward) * COLUMN)
     seconds = compiling + fitting + whole + _JUDGING[job.judgement.trials]
     return Estimate(job, selection, seconds)
 

@@ -22,10 +22,12 @@ from calibration.job.schema import Job
 from calibration.job.settle import settle
 from calibration.job.sources import source_files
 from calibration.job.toml_text import toml_text
-from cohort.errors import BadInput
+from cohort.errors import BadInput, did_you_mean
 from cohort.resources import bundled
 from cohort.trial.problems import Origin, Problem, shape_problems
 from cohort.trial.source import Key, apply_overrides, by_flags, locate, read_toml
+
+PETAB = (".yaml", ".yml")  # how the file of a PEtab problem ends
 
 
 def load_job(
@@ -34,7 +36,7 @@ def load_job(
     """Read a job by its name or path, put overrides in, and check it whole.
 
     Args:
-        name_or_path: a bundled job's name, or the path of a job file.
+        name_or_path: a bundled job's name, or the path of a job file or PEtab problem.
         overrides: `key=value` with dotted keys, as `--config` takes them.
         seed: replaces the job's own.
 
@@ -44,7 +46,7 @@ def load_job(
     path = locate_job(name_or_path)
     label = f"jobs/{path.name}" if str(name_or_path) in bundled("jobs") else str(path)
     given = [*overrides, *([] if seed is None else [f"seed={seed}"])]
-    raw, places, sentences = apply_overrides(read_toml(path), given)
+    raw, places, sentences = apply_overrides(_read(path), given)
     raw.setdefault("name", path.stem)
     problems = settle(raw, path.parent)
     job, found = parse(raw)
@@ -55,6 +57,13 @@ def load_job(
     if sentences or job is None:
         raise BadInput(sentences)
     return job
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the raw table of a job file; of a PEtab problem, the job that is nothing but it."""
+    if path.suffix not in PETAB:
+        return read_toml(path)
+    return {"name": f"{path.parent.resolve().name}_{path.stem}", "petab": path.name}
 
 
 def parse(raw: dict[str, Any]) -> tuple[Job | None, list[Problem]]:
@@ -96,11 +105,15 @@ def _without(raw: dict[str, Any], places: Sequence[Key]) -> dict[str, Any]:
 
 
 def locate_job(name_or_path: str | Path) -> Path:
-    """Return the file of a job: a bundled one by its name, else a path.
+    """Return the file of a job: a bundled one by its name, else a path, also of a PEtab problem.
 
     Raises:
         BadInput: there is no such bundled job and no such file.
     """
+    path = Path(name_or_path)
+    if path.suffix in PETAB and not path.is_file():
+        near = [str(other) for other in path.parent.glob("*.y*ml")]
+        raise BadInput(f"{path}: there is no such file.{did_you_mean(str(path), near)}")
     return locate(name_or_path, bundled("jobs"), "job", "jobs", inside="job.toml")
 
 

@@ -216,8 +216,18 @@ class Polish(Table):
 class Posterior(Table):
     """How well the parameters are known."""
 
-    method: Literal["laplace", "nuts", "none"] = Field("laplace", description="How it is found.")
-    draws: Count = Field(400, description="Draws that are kept.")
+    method: Literal["laplace", "rto", "nuts", "none"] = Field(
+        "laplace", description="How it is found."
+    )
+    draws: Count = Field(400, description="Draws that are kept; of `rto`, members that are moved.")
+    steps: Count = Field(
+        40, description="Evaluations of all rows that a member of `rto` may take to its optimum."
+    )
+    exact: Flag = Field(
+        True,
+        description="Whether members of `rto` are accepted by their exact weight, which takes a "
+        "derivative of all rows by every parameter a member.",
+    )
     warmup: Count = Field(300, description="Steps that tune NUTS before its draws.")
     profile: tuple[str, ...] = Field(
         (), description="Free parameters whose profile likelihood is computed."
@@ -246,6 +256,12 @@ class Job(Table):
     about: About = _default(About)
     seed: Annotated[Whole, Field(ge=0, lt=2**32)] = Field(
         0, description="Seed of the starts and draws; `--seed` replaces it."
+    )
+    petab: str | None = Field(
+        None,
+        description="Path of a PEtab problem of this model (`problem.yaml`), relative to the job "
+        "file: its rows with their errors, free parameters, priors, bounds, ties and values are "
+        "the job's.",
     )
     start: Start = _default(Start)
     targets: Targets = _default(Targets)

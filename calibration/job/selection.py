@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from calibration.job.rows import row_problems, table_problems
 from calibration.job.schema import Job
+from calibration.job.tables import NATURAL_HISTORY, read_tables
 from calibration.job.trials import Source, sources
 from cohort.errors import BadInput, did_you_mean
 from cohort.resources import data_root
@@ -21,7 +22,6 @@ from cohort.results.published import PublishedRow
 from cohort.trial.problems import Problem
 from cohort.trial.schema import Study
 
-NATURAL_HISTORY = "natural_history"
 _MEN = "_men"  # how the name of a man's life ends
 _TRIALS = ("targets", "trials")
 _SEXES = {"female": "women", "male": "men"}
@@ -78,6 +78,8 @@ def select(job: Job) -> Selection:
 def gather(job: Job) -> tuple[Selection, list[Problem]]:
     """Return what a job fits, and everything that is wrong with it."""
     found, problems = sources(job)
+    if job.petab is not None:
+        return _of_tables(job, found, problems)
     trials: list[Chosen] = []
     left: list[list[int]] = []
     arms: set[str] = set()
@@ -106,6 +108,34 @@ def gather(job: Job) -> tuple[Selection, list[Problem]]:
     lives = tuple(row for row in natural_history_rows() if _is_chosen_life(job, row))
     if not trials and not lives and not problems:
         problems.append(Problem(("targets",), f"nothing is left to fit: {_nothing(job, left)}"))
+    return Selection(tuple(trials), lives), problems
+
+
+def _of_tables(
+    job: Job, found: Sequence[Source], problems: list[Problem]
+) -> tuple[Selection, list[Problem]]:
+    """Return the rows of a job's PEtab tables with the trials that they are of."""
+    rows = [target.row for target in read_tables(job.petab or "").targets]
+    by_name = {source.name: source for source in found}
+    trials = []
+    for name in dict.fromkeys(row.trial for row in rows if row.trial != NATURAL_HISTORY):
+        if name not in by_name:
+            near = did_you_mean(name, by_name)
+            sentence = f"the tables hold rows of '{name}', which is none of these trials; a trial "
+            problems.append(
+                Problem(_TRIALS, f"{sentence}of your own is named by its folder.{near}")
+            )
+            continue
+        try:
+            study = by_name[name].study(job.cohort.accuracy)
+        except BadInput as error:
+            problems += [Problem(_TRIALS, sentence) for sentence in error.problems]
+            continue
+        own = [row for row in rows if row.trial == name]
+        sentences = row_problems(own, study, by_name[name])
+        problems += [Problem(("petab",), sentence) for sentence in sentences]
+        trials.append(Chosen(by_name[name], study, tuple(own)))
+    lives = tuple(row for row in rows if row.trial == NATURAL_HISTORY)
     return Selection(tuple(trials), lives), problems
 
 

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from calibration.job.tables import settle_tables
 from cohort.errors import did_you_mean
 from cohort.model.parameters import PARAMETERS
 from cohort.resources import bundled
@@ -30,6 +31,10 @@ def settle(document: dict[str, Any], folder: Path) -> list[Problem]:
         document: the raw job.
         folder: the job file's folder, to which paths are relative.
     """
+    problems: list[Problem] = []
+    if isinstance(document.get("petab"), str):
+        document["petab"] = absolute(document["petab"], folder)
+        problems += settle_tables(document)
     start, targets = document.get("start"), document.get("targets")
     if isinstance(start, dict) and str(start.get("set", "")).endswith(".toml"):
         start["set"] = absolute(start["set"], folder)
@@ -39,8 +44,8 @@ def settle(document: dict[str, Any], folder: Path) -> list[Problem]:
                 targets[key] = [_trial(word, folder) for word in targets[key]]
     parameters = document.get("parameters")
     if isinstance(parameters, dict) and isinstance(parameters.get("table"), str):
-        return _read_priors(parameters, Path(absolute(parameters.pop("table"), folder)))
-    return []
+        problems += _read_priors(parameters, Path(absolute(parameters.pop("table"), folder)))
+    return problems
 
 
 def absolute(word: str, folder: Path) -> str:

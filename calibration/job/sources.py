@@ -6,6 +6,7 @@ from pathlib import Path
 
 from calibration.job.schema import Job
 from calibration.job.selection import NATURAL_HISTORY, select
+from calibration.job.tables import table_files
 from cohort.resources import bundled, data_root
 
 
@@ -20,4 +21,5 @@ def source_files(job: Job) -> dict[str, Path]:
     shared = [root / "parameters" / "declarations.csv", root / NATURAL_HISTORY / "targets.csv"]
     shared += sorted((root / "variability").glob("*"))
     files |= {path.relative_to(root).as_posix(): path for path in shared}
+    files |= table_files(job)
     return files | {"start": bundled("parameters").get(job.start.set, Path(job.start.set))}

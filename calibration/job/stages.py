@@ -7,7 +7,7 @@ checkpoint. What a stage alone computes is read back from its own files.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +19,11 @@ import pandas as pd
 
 from calibration.fit import Fitted, fit
 from calibration.fit.apart import crew_of
+from calibration.fit.evaluations import Evaluations
+from calibration.fit.memory import Memory
 from calibration.job.folder import StagedFolder
 from calibration.job.freeze import write_set
 from calibration.job.load import job_hash, job_table
-from calibration.job.parameters import followers, free_parameters
 from calibration.job.schema import Job
 from calibration.judged import predict_all
 from calibration.left_out import left_out
@@ -30,7 +31,7 @@ from calibration.posterior import laplace as gaussian
 from calibration.posterior.draws import write_draws
 from calibration.posterior.identifiability import identify
 from calibration.posterior.laplace import Laplace
-from calibration.posterior.samples import Samples
+from calibration.posterior.samples import Samples, doubts
 from calibration.problem import Problem, make_problem
 from calibration.progress import Progress
 from calibration.spread import fit_spread
@@ -153,11 +154,13 @@ class Work:
         for name, table in tables.items():
             self._table(name, table)
         files = ["draws.parquet", *tables]
-        if all(find_spec(module) for module in _ARVIZ):
+        if all(map(_has, _ARVIZ)):
             self._write_groups(samples)
             files.append("posterior.nc")
         else:
             self.folder.note("posterior.nc is left out: it needs the extra 'bayes'.")
+        for sentence in doubts(samples):
+            self.folder.note(sentence)
         facts = {k: _finite(float(v)) for k, v in samples.facts.items()}
         facts["method"] = samples.method
         self.folder.finish("posterior", tuple(files), posterior=facts)
@@ -167,24 +170,41 @@ class Work:
         asked, path = self.job.posterior, self.layout["checkpoint"] / _SAMPLES
         if path.exists():
             return _read_samples(path)
-        if asked.method == "nuts":
-            from calibration.posterior import nuts
-
-            chains = 4
-            drawn = nuts.sample(
-                self.fitted.problem,
-                self.laplace,
-                draws=-(-asked.draws // chains),
-                warmup=asked.warmup,
-                chains=chains,
-                seed=self.job.seed,
-            )
-        else:
-            drawn = gaussian.sample(self.laplace, asked.draws, self.job.seed)
-            if find_spec("arviz"):
-                drawn = gaussian.weigh(self.fitted.problem, self.laplace, drawn)
+        drawn = _METHODS[asked.method](self)
         atomic_write(path, lambda file: _save_samples(file, drawn))
         return drawn
+
+    def _by_laplace(self) -> Samples:
+        asked = self.job.posterior
+        drawn = gaussian.sample(self.laplace, asked.draws, self.job.seed)
+        return gaussian.weigh(self.fitted.problem, self.laplace, drawn) if _has("arviz") else drawn
+
+    def _by_nuts(self) -> Samples:
+        from calibration.posterior import nuts
+
+        asked, chains = self.job.posterior, 4
+        return nuts.sample(
+            self.fitted.problem,
+            self.laplace,
+            draws=-(-asked.draws // chains),
+            warmup=asked.warmup,
+            chains=chains,
+            seed=self.job.seed,
+        )
+
+    def _by_rto(self) -> Samples:
+        from calibration.posterior import rto
+
+        asked = self.job.posterior
+        return rto.sample(
+            Evaluations(self.fitted.problem, Memory(self.layout["checkpoint"])),
+            self.fitted.x,
+            draws=asked.draws,
+            steps=asked.steps,
+            exact=asked.exact,
+            seed=self.job.seed,
+            progress=self.progress,
+        )
 
     def _write_groups(self, samples: Samples) -> None:
         from calibration.posterior.inference_data import (
@@ -249,27 +269,29 @@ class Work:
 
     def exchange(self) -> None:
         """Write the problem and its optimum as PEtab tables."""
-        from calibration.exchange.petab import export_petab
+        from calibration.exchange.of_job import export_job
 
         if self.folder.finished("exchange"):
             return
-        export_petab(
-            self.layout["petab"],
-            self.problem.targets,
-            free_parameters(self.job),
-            self.values,
-            self.fitted.problem.offset,
-            self.problem.studies,
-            name=self.job.name,
-            followers=followers(self.job),
-            huber=self.job.noise.huber,
-        )
+        export_job(self.layout["petab"], self.job, self.fitted.problem, self.values)
         self.folder.finish("exchange", ("petab",))
 
     def _table(self, name: str, table: pd.DataFrame) -> None:
         atomic_write(
             self.layout[name], lambda file: table.to_parquet(file, index=False, compression="zstd")
         )
+
+
+_METHODS: dict[str, Callable[[Work], Samples]] = {
+    "laplace": Work._by_laplace,
+    "nuts": Work._by_nuts,
+    "rto": Work._by_rto,
+}
+
+
+def _has(module: str) -> bool:
+    """Whether a library of an extra is installed."""
+    return find_spec(module) is not None
 
 
 def _finite(value: Any) -> Any:

@@ -75,7 +75,7 @@ def sample(
     """
     infer = extra("numpyro.infer", "Sampling the posterior by NUTS")
     free = laplace.free
-    stretch = 1.0 / slope(free, unconstrained(free, laplace.centre))
+    stretch = 1.0 / np.asarray(slope(free, jnp.asarray(unconstrained(free, laplace.centre))))
     kernel = infer.NUTS(
         potential_fn=potential(free, objective.loss),
         inverse_mass_matrix=jnp.asarray(laplace.covariance * np.outer(stretch, stretch)),

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from calibration.objective import Coordinates
 
 
+USABLE = 0.7  # Pareto shape of weights below which they can be used
+BETTER = {
+    "laplace": "posterior.method 'rto' or 'nuts' does better.",
+    "rto": "more posterior.draws, or posterior.method 'nuts', does better.",
+}
+
+
 @dataclass(frozen=True)
 class Samples:
     """Draws of the free parameters.
 
     Attributes:
-        method: `laplace` or `nuts`.
+        method: `laplace`, `rto` or `nuts`.
         x: draws on the priors' scales, `(chain, draw, dim)`.
         stats: what the sampler knows of every draw, `(chain, draw)` by name.
         facts: what it knows of the whole: seed, share of proposals kept, Pareto k, divergences.
@@ -34,6 +41,23 @@ class Samples:
     def flat(self) -> np.ndarray:
         """Draws of all chains, one after another, `(chain * draw, dim)`."""
         return self.x.reshape(-1, self.x.shape[-1])
+
+
+def doubts(samples: Samples) -> list[str]:
+    """Return what speaks against draws, a sentence each."""
+    facts, found = samples.facts, []
+    if lost := int(facts.get("unsettled", 0)):
+        found.append(
+            f"{lost} of {int(facts['members'])} members of the posterior's ensemble did not reach "
+            "their optimum and are no draws; more posterior.steps may help."
+        )
+    # Not "at most": the shape is NaN where too few weights differ to tell it.
+    if not facts.get("pareto_k", 0.0) <= USABLE and samples.method != "nuts":
+        found.append(
+            f"the draws of the posterior are not to be trusted far out: their weights have a "
+            f"Pareto shape of {facts['pareto_k']:.2f}, above {USABLE}; {BETTER[samples.method]}"
+        )
+    return found
 
 
 def natural(free: Coordinates, x: np.ndarray) -> dict[str, np.ndarray]:

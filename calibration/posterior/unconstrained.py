@@ -42,12 +42,12 @@ def unconstrained(free: Coordinates, x: np.ndarray) -> np.ndarray:
     return np.where(below < above, special.ndtri(below), -special.ndtri(above))
 
 
-def slope(free: Coordinates, u: np.ndarray) -> np.ndarray:
-    """Return `dx / du`, `(dim,)`, at a point."""
+def slope(free: Coordinates, u: Array) -> Array:
+    """Return `dx / du`, `(dim,)`, at a point; traceable."""
     low, high = _edges(free)
-    z = (np.asarray(constrained(free, jnp.asarray(u))) - free.centre) / free.sd
+    z = (constrained(free, u) - free.centre) / free.sd
     mass = special.ndtr(high) - special.ndtr(low)
-    return free.sd * mass * np.exp(0.5 * (z**2 - u**2))
+    return free.sd * mass * jnp.exp(0.5 * (z**2 - u**2))
 
 
 def potential(free: Coordinates, loss: Callable[[Array], Array]) -> Callable[[Array], Array]:

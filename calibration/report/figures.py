@@ -28,6 +28,8 @@ FAITH = {"data": BLUE, "partly": COLORS[5], "prior": QUIET}
 Z95 = 1.959963984540054
 _HEIGHT = 0.19  # of a line of the forest, inches
 _COLUMNS = 3  # of bars of parameters
+STAGES = {"fit": "descent"}
+"""What a stage is called where that is not its name."""
 
 
 def style(small: bool = False) -> Any:
@@ -156,18 +158,24 @@ def _diagonal(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def waterfall(starts: pd.DataFrame) -> Figure:
-    """Draw the loss that each start reached, best first.
+    """Draw the loss that each start reached in the last stage that all went through, best first.
+
+    Errors are weighed anew between stages, so that losses of two stages are not alike.
 
     Args:
         starts: columns `start`, `stage`, `loss`, `converged`, in the order of the fit.
     """
-    last = starts.groupby("start", as_index=False).last().sort_values("loss", kind="stable")
+    count = starts.start.nunique()
+    shared = [stage for stage, own in starts.groupby("stage", sort=False) if len(own) == count]
+    converged = starts.groupby("start").converged.any()
+    last = starts.loc[starts.stage == shared[-1]].sort_values("loss", kind="stable")
+    last = last.assign(converged=converged.loc[last.start].to_numpy())
     with style():
         figure = Figure(figsize=(5.6, 3.8), layout="constrained")
         axes = figure.add_subplot()
         rank = np.arange(1, len(last) + 1)
         axes.plot(rank, last.loss, color=QUIET, lw=1.2, zorder=1)
-        for done, face, label in ((True, BLUE, "converged"), (False, "white", "not converged")):
+        for done, face, label in ((True, BLUE, "polished and converged"), (False, "white", "not")):
             part = last.converged.to_numpy(bool) == done
             if part.any():
                 loss = last.loss.to_numpy()[part]
@@ -181,13 +189,13 @@ def waterfall(starts: pd.DataFrame) -> Figure:
         axes.set_xticks(rank if len(rank) <= 16 else rank[:: len(rank) // 8])
         axes.set_title("Loss by start")
         axes.set_xlabel("Rank; the number is the start's")
-        axes.set_ylabel("Loss reached")
+        axes.set_ylabel(f"Loss after the {STAGES.get(str(shared[-1]), shared[-1])}")
         figure.legend(loc="outside lower left", ncols=2)
     return figure
 
 
 def traces(trace: pd.DataFrame) -> Figure:
-    """Draw loss and norm of the gradient along the steps of every start.
+    """Draw loss and norm of the gradient along the steps of every start, a line a stage.
 
     Args:
         trace: columns `start`, `stage`, `step`, `loss`, `gradient_norm`, in the order of the fit.
@@ -200,9 +208,12 @@ def traces(trace: pd.DataFrame) -> Figure:
             steps = np.arange(1, len(own) + 1)
             color = COLORS[index % len(COLORS)]
             for axes, column in ((upper, "loss"), (lower, "gradient_norm")):
-                axes.plot(steps, own[column], color=color, lw=1.3, alpha=0.9)
-                polished = (own.stage != stages[0]).to_numpy()
-                axes.plot(steps[polished], own.loc[polished, column], ".", color=color, ms=5)
+                for stage in stages:  # no line between stages, whose losses are not alike
+                    within = (own.stage == stage).to_numpy()
+                    mark = "-" if stage == stages[0] else ".-"
+                    values = own.loc[within, column]
+                    if len(values):
+                        axes.plot(steps[within], values, mark, color=color, lw=1.3, ms=5, alpha=0.9)
             upper.plot([], [], color=color, label=f"start {start}")
         for axes, label in ((upper, "Loss"), (lower, "Gradient norm")):
             if (trace[label.lower().replace(" ", "_")].to_numpy() > 0).all():

@@ -51,9 +51,8 @@ def trial_figure(rows: pd.DataFrame, title: str) -> Figure:
         for arm, color in colors.items():
             grid[0].plot([], [], color=color, lw=2.0, label=words(arm))
         figure.supylabel("Change (%)", fontsize=9)
-        figure.suptitle(
-            title, fontsize=10.5, fontweight="bold", x=0.01, y=0.995, ha="left", va="top"
-        )
+        # No `y`: the layout makes room only for a title that it places itself.
+        figure.suptitle(title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
         figure.legend(loc="outside lower left", ncols=columns, handlelength=1.4)
     return figure
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from cohort.analysis.effects import EffectRow
 from cohort.analysis.forest import forest_figure
+from cohort.analysis.incidence_curves import TITLES as EVENTS
 from cohort.analysis.look import COLORS, save
 from cohort.analysis.titles import TITLES
+from cohort.results.outcomes import FRACTURE
 
 _ALL = "all"
 _RATIOS = {"relative risk": "relative risk", "cox": "hazard ratio, Cox"}
@@ -19,7 +21,9 @@ _NAMES = {"ancova": "ANCOVA", "mmrm": "MMRM"}
 Rows = Sequence[Mapping[str, Any]]
 
 
-def write_analysis_figures(rows: Rows, outcome: str, month: float, folder: Path) -> list[str]:
+def write_analysis_figures(
+    rows: Rows, outcome: str, month: float, folder: Path, alpha: float = 0.05
+) -> list[str]:
     """Write `analysis` and, where there are subgroups, `subgroups` as PNG and SVG.
 
     Of a mean every estimate of the difference is drawn, of events every ratio; shares of responders
@@ -30,6 +34,7 @@ def write_analysis_figures(rows: Rows, outcome: str, month: float, folder: Path)
         outcome: the outcome.
         month: of the endpoint.
         folder: where the figures go.
+        alpha: the intervals have confidence 1 - alpha.
 
     Returns:
         Names of the figures.
@@ -38,34 +43,39 @@ def write_analysis_figures(rows: Rows, outcome: str, month: float, folder: Path)
     models = [row for row in rows if row["analysis"] in _NAMES]
     whole = [_row(row, _words(row)) for row in models if row["subgroup"] is None]
     parts = [_part(row) for row in models if row["subgroup"] is not None]
-    words = f"{TITLES.get(outcome, outcome.replace('_', ' '))}, month {month:g}"
+    pairs = list(dict.fromkeys(row.group for row in whole))
+    whole.sort(key=lambda row: pairs.index(row.group))
+    arms = list(dict.fromkeys(part.arm for part in parts))
+    parts.sort(key=lambda part: arms.index(part.arm))
+    words = f"{_title(outcome)}, month {month:g}"
     unit = f"Difference ({models[0]['unit']})" if models else ""
-    made = {
-        "analysis": (words, unit, whole, 0.0) if whole else (words, "Ratio (1)", ratios, 1.0),
-        "subgroups": (f"{words}: subgroups", unit, parts, 0.0),
-    }
+    drawn = (words, unit, whole) if whole else (words, "Ratio, treated to control", ratios)
+    made = {"analysis": drawn, "subgroups": (f"{words}: subgroups", unit, parts)}
     beside = "(n)   \u25c7 true effect"
-    color, label = {_ALL: COLORS[0]}, {_ALL: ""}
+    color, label = dict.fromkeys((_ALL, *arms), COLORS[0]), {_ALL: ""} | {a: a for a in arms}
     kept = {name: each for name, each in made.items() if each[2]}
-    for name, (title, axis, lines, reference) in kept.items():
-        figure = forest_figure(title, axis, lines, color, label, beside, reference)
+    for name, (title, axis, lines) in kept.items():
+        how: dict[str, Any] = {"ratio": not whole, "named": name == "subgroups", "alpha": alpha}
+        figure = forest_figure(title, axis, lines, color, label, beside, **how)
         save(figure, folder, name)
     return list(kept)
 
 
+def _title(outcome: str) -> str:
+    return TITLES.get(outcome) or EVENTS.get(outcome.removeprefix(FRACTURE)) or outcome
+
+
 def _words(row: Mapping[str, Any]) -> str:
-    missing = str(row["missing"]).replace("_", " ")
-    how = "" if row["analysis"] == "mmrm" else f", {missing}"
-    return (
-        f"{_NAMES[row['analysis']]}{how}{', per protocol' if row['set'] != 'full analysis' else ''}"
-    )
+    """Name an analysis; per protocol there is one."""
+    how = str(row["missing"]).replace("_", " ") if row["set"] == "full analysis" else row["set"]
+    return _NAMES[row["analysis"]] + ("" if row["analysis"] == "mmrm" else f", {how}")
 
 
 def _part(row: Mapping[str, Any]) -> EffectRow:
-    """Return the effect in a subgroup, under a heading of its variable."""
+    """Return the effect in a subgroup, under headings of its comparison and its variable."""
     variable, _, level = str(row["subgroup"]).partition(": ")
     found = _row(row, level)
-    return replace(found, group=f"{variable.replace('_', ' ')}: {found.group}")
+    return replace(found, arm=found.group, group=variable.replace("_", " "))
 
 
 def _row(row: Mapping[str, Any], words: str) -> EffectRow:
@@ -76,5 +86,6 @@ def _row(row: Mapping[str, Any], words: str) -> EffectRow:
         number, ("estimate", "ci_low", "ci_high", "se", "true_effect")
     )
     group = str(row["comparison"]).replace("_", " ").replace(" - ", " against ")
+    group = group[:1].upper() + group[1:]
     n = round(number("n")) if row["n"] is not None else 0
     return EffectRow(_ALL, group, words, n, estimate, low, high, se, number("p_interaction"), true)

@@ -13,11 +13,11 @@ from cohort.therapy import Therapy, load_therapy
 
 def regimens(arm: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
     """Everything an arm is given, as sentences; background last."""
-    background = [f"{_sentence(t)} (every arm)" for t in study.get("background") or ()]
-    return [_sentence(t) for t in given(arm)] + background
+    background = [f"{sentence(t)} (every arm)" for t in study.get("background") or ()]
+    return [sentence(t) for t in given(arm)] + background
 
 
-def _sentence(treatment: Mapping[str, Any]) -> str:
+def sentence(treatment: Mapping[str, Any]) -> str:
     """Say what is given: a treatment's regimen, or a row of doses in days and the dose's unit."""
     name = treatment["therapy"]
     found = _therapy(name)
@@ -79,11 +79,11 @@ def _failed(counts: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """A count for people: thousands apart by a thin space; a dash where it is not known."""
+    """A count for people: thousands apart by a narrow space; a dash where it is not known."""
     if value is None:
         return "–"
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 1
-    return f"{value:,.{digits}f}".replace(",", "\u2009")
+    return f"{value:,.{digits}f}".replace(",", "\u202f")
 
 
 def month(value: float) -> str:

@@ -9,6 +9,7 @@ persons are those of the first draw.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ import pyarrow.parquet as pq
 
 from cohort.analysis.compare import given
 from cohort.results.layout import Layout
-from cohort.results.outcomes import MEASURED
-from cohort.results.schema import COURSE_MONTH, DRAW
+from cohort.results.outcomes import MEASURED, PLANNED
+from cohort.results.schema import COURSE, DRAW
 
 LEADING = ("bmd_lumbar_spine_change", "bmd_total_hip_change", "ctx_change")
 """Outcomes of which the first that a run has decides who was analysed."""
@@ -39,8 +40,9 @@ class ArmFlow:
         died: persons who died before the end.
         left: persons who dropped out before the end.
         analysed: persons with a value at the last visit.
-        changed: persons whose course of treatment was changed or ended by what was decided at a
-            visit; None in a study that decides nothing.
+        changed: persons by what changed their course of treatment (a rule, a phase after
+            randomisation again, a late dose), each who met several under every one; None in a
+            study that decides nothing.
     """
 
     arm: str
@@ -50,7 +52,7 @@ class ArmFlow:
     died: int
     left: int
     analysed: int
-    changed: int | None = None
+    changed: Mapping[str, int] | None = None
 
     @property
     def not_seen(self) -> int:
@@ -92,11 +94,12 @@ def read_flow(folder: Path, manifest: Mapping[str, Any]) -> Flow:
     fates = _fates(folder, tuple(manifest["arms"]), end)
     analysed = _analysed(folder, end)
     treated = {arm["name"]: bool(given(arm)) for arm in manifest["study"]["arms"]}
-    decides = COURSE_MONTH in pq.read_schema(Layout(folder).patients).names
+    changed = _changed(folder)
     arms = []
     for arm in manifest["arms"]:
-        allocated, failed, died, left, changed = fates[arm].tolist()
-        seen, moved = analysed.get(arm, 0), changed if decides else None
+        allocated, failed, died, left = fates[arm].tolist()
+        seen = analysed.get(arm, 0)
+        moved = None if changed is None else changed.get(arm, {})
         arms.append(ArmFlow(arm, allocated, treated[arm], failed, died, left, seen, moved))
     paired = manifest["design"] == "paired"
     enrolled = arms[0].allocated if paired else sum(arm.allocated for arm in arms)
@@ -104,10 +107,10 @@ def read_flow(folder: Path, manifest: Mapping[str, Any]) -> Flow:
 
 
 def _fates(folder: Path, arms: tuple[str, ...], end: float) -> dict[str, np.ndarray]:
-    """Return allocated, failed, died, left and changed by arm, one row group at a time."""
+    """Return allocated, failed, died and left by arm, one row group at a time."""
     file = pq.ParquetFile(Layout(folder).patients)
     names = file.schema_arrow.names
-    wanted = (DRAW, "result_code", "last_month", "death_month", COURSE_MONTH)
+    wanted = (DRAW, "result_code", "last_month", "death_month")
     optional = [n for n in wanted if n in names]
     total = {arm: np.zeros(len(wanted), np.int64) for arm in arms}
     for group in range(file.num_row_groups):
@@ -123,14 +126,26 @@ def _fates(folder: Path, arms: tuple[str, ...], end: float) -> dict[str, np.ndar
         failed = column("result_code", 0.0) != 0
         died = np.isfinite(column("death_month", np.nan)) & ~failed
         left = (column("last_month", end) < end) & ~failed & ~died
-        changed = np.isfinite(column(COURSE_MONTH, np.nan))
         for arm in arms:
             here = own & (arm_of == arm)
-            total[arm] += [
-                here.sum(),
-                *((here & what).sum() for what in (failed, died, left, changed)),
-            ]
+            total[arm] += [here.sum(), *((here & what).sum() for what in (failed, died, left))]
     return total
+
+
+def _changed(folder: Path) -> dict[str, Counter[str]] | None:
+    """Return persons by arm and by what changed their course; None where nothing is decided."""
+    path = Layout(folder).patients
+    names = pq.read_schema(path).names
+    if COURSE not in names:
+        return None
+    found: dict[str, Counter[str]] = {}
+    own = [(DRAW, "=", 0)] if DRAW in names else None
+    table = pq.read_table(path, columns=["arm", COURSE], filters=own)
+    for row in table.group_by(["arm", COURSE]).aggregate([([], "count_all")]).to_pylist():
+        steps = [] if row[COURSE] in (None, PLANNED) else row[COURSE].split("+")
+        for name in {step.partition("@")[0] for step in steps}:
+            found.setdefault(row["arm"], Counter())[name] += row["count_all"]
+    return found
 
 
 def _analysed(folder: Path, end: float) -> dict[str, int]:

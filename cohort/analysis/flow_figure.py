@@ -6,6 +6,7 @@ that one drawing serves a wide page (four across) and a telephone (one).
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +16,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from cohort.analysis.baseline import CHARACTERISTICS
 from cohort.analysis.facts import number
 from cohort.analysis.flow import ArmFlow, Flow
 from cohort.analysis.look import INK, STYLE
+from cohort.analysis.protocol import in_words
 
 _WIDTH, _GAP, _MARGIN = 2.65, 0.30, 0.12  # of a box, between boxes, around everything
 _LINE, _PAD, _STEP = 0.185, 0.11, 0.30  # of a line of text, within a box, between rows of boxes
 _ASIDE, _RAIL = 3.45, 0.48  # width of the box of those rejected, room above a row of arms
 _NARROW, _WIDE, _TITLE = 31, 46, 30  # characters of a line
 _GREY = "#9AA3AD"
+_NAMES = {
+    column: title if title[:2].isupper() else title[0].lower() + title[1:]
+    for column, title, _, _ in CHARACTERISTICS
+}
 MOST_RULES = 8
 """Rules of eligibility that the figure names; the report's table has all."""
 
@@ -112,13 +119,20 @@ def _rejected(flow: Flow, width: int) -> list[str]:
 
 def rule_in_words(rule: str) -> str:
     """Return a rule of eligibility as a reader takes it."""
-    return rule.replace("_", " ").replace("<=", "≤").replace("-", "\u2212")
+    words = rule.replace("<=", "≤").replace("-", "\u2212")
+    for column, title in _NAMES.items():
+        words = re.sub(rf"\b{column}\b", title, words)
+    return words.replace("_", " ")
 
 
 def _stack(arm: ArmFlow, flow: Flow, label: str) -> list[list[str]]:
     """Return the boxes of one arm, top down, each its lines, the first of them bold."""
     given = f"treated: {number(arm.allocated)}" if arm.treated else "no study treatment"
-    changed = [] if arm.changed is None else [f"changed or ended: {number(arm.changed)}"]
+    changed = [
+        words
+        for name, n in sorted((arm.changed or {}).items())
+        for words in _folded(f"{in_words(name)}: {number(n)}", _TITLE)
+    ]
     lost = [
         (arm.left, "dropped out"),
         (arm.died, "died"),

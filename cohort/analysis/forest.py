@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -27,7 +27,10 @@ def forest_figure(
     colors: Mapping[str, str],
     labels: Mapping[str, str],
     beside: str,
-    reference: float = 0.0,
+    *,
+    ratio: bool = False,
+    named: bool = False,
+    alpha: float = 0.05,
 ) -> Figure:
     """Draw effects, grouped by what they are of.
 
@@ -38,9 +41,11 @@ def forest_figure(
         colors: colour of each arm.
         labels: words for each arm.
         beside: words above the names of the lines.
-        reference: value of no effect, drawn as a line.
+        ratio: whether effects are ratios: on a logarithmic axis, no effect being 1 instead of 0.
+        named: whether a heading names the arm of subgroups even where there is one arm.
+        alpha: intervals have confidence 1 - alpha.
     """
-    lines = list(_lines(rows, labels))
+    lines = list(_lines(rows, labels, named))
     height = _ABOVE + _BELOW + _LINE * len(lines)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, height))
@@ -55,14 +60,17 @@ def forest_figure(
                 axes.plot([row.true], [place], "D", ms=7, mfc="none", mec=INK, mew=1.2)
             else:
                 _beside(axes, place, words, row, bold=True)
-        _beside(axes, -1.0, beside, "estimate (95 % CI)", bold=True)
-        axes.axvline(reference, color="#9AA3AD", lw=1.0, zorder=0)
+        _beside(axes, -1.0, beside, f"estimate ({100 * (1 - alpha):g} % CI)", bold=True)
+        axes.axvline(1.0 if ratio else 0.0, color="#9AA3AD", lw=1.0, zorder=0)
         axes.set_ylim(len(lines) - 0.4, -0.6)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.grid(visible=True, axis="x")
         axes.margins(x=0.08)
-        axes.locator_params(axis="x", nbins=4)
+        if ratio:
+            _logarithmic(axes)
+        else:
+            axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel(unit_label, x=(0.5 - _LEFT) / (_RIGHT - _LEFT))
         above = 1 - 0.08 / height
         bold: dict[str, Any] = {"fontsize": 12.5, "fontweight": "bold"}
@@ -70,19 +78,43 @@ def forest_figure(
     return figure
 
 
+def _logarithmic(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, with few ticks that are written as plain numbers."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    low, high = min(low, 0.45), max(high, 1.1)
+    coarse = [t for t in (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if low <= t <= high]
+    ticks = (
+        coarse if len(coarse) > 2 else [t for t in (0.3, 0.5, 0.7, 1.0, 1.4) if low <= t <= high]
+    )
+    axes.set_xlim(low, high)
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xticks([], minor=True)
+
+
 def _lines(
-    rows: Sequence[EffectRow], labels: Mapping[str, str]
+    rows: Sequence[EffectRow], labels: Mapping[str, str], named: bool
 ) -> Iterator[tuple[str, EffectRow | str]]:
     """Yield words and effect of every line; a heading has words for its right end instead."""
     several = len({row.arm for row in rows}) > 1
+    if not (any(row.level for row in rows) and (several or named)):
+        yield from _grouped(rows, labels, several)
+        return
+    for arm, own in itertools.groupby(rows, lambda row: row.arm):
+        yield f"{labels[arm]}:", ""
+        yield from _grouped(own, labels, several=False)
 
-    def heading(row: EffectRow) -> str:
-        return f"{row.group}, {labels[row.arm]}" if several and row.level else row.group
 
-    for words, found in itertools.groupby(rows, heading):
+def _grouped(
+    rows: Iterable[EffectRow], labels: Mapping[str, str], several: bool
+) -> Iterator[tuple[str, EffectRow | str]]:
+    """Yield the lines of each group; a group of one line needs no heading, unless for its arm."""
+    for words, found in itertools.groupby(rows, lambda row: row.group):
         members = list(found)
         if len(members) == 1 and not several:
-            yield f"{words} ({number(members[0].n)})", members[0]
+            (row,) = members
+            told = f"{words}: {row.level}" if row.level else words
+            yield f"{told} ({number(row.n)})", row
             continue
         p = members[0].interaction
         yield words, f"interaction p {_p(p)}" if math.isfinite(p) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ from cohort.analysis.look import INK, STYLE, month_ticks
 
 _WIDTH, _AXES, _LINE, _BELOW, _LEGEND = 5.6, 2.9, 0.22, 0.62, 0.27  # inches
 _LEFT, _RIGHT = 0.24, 0.97
+_LETTER = 0.0125
+"""Width of a letter beneath the axes, as a share of the figure's."""
+_LONGEST = 30
+"""Letters of an arm's name that are written there."""
 _DASH = (0, (3, 2))
 
 
@@ -45,11 +50,13 @@ def incidence_figure(
     entries = _legend(event, curves, points, colors, labels, drawn)
     under = 0.30 + _LINE * len(curves)
     foot = _LEGEND * -(-len(entries) // 2) + 0.12
+    longest = max(len(labels[curve.arm]) for curve in curves)
+    left = max(_LEFT, 0.06 + _LETTER * min(longest, _LONGEST))
     height = 0.45 + _AXES + _BELOW + under + foot
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH, height))
         bottom = (foot + under + _BELOW) / height
-        axes = figure.add_axes((_LEFT, bottom, _RIGHT - _LEFT, _AXES / height))
+        axes = figure.add_axes((left, bottom, _RIGHT - left, _AXES / height))
         for curve in curves:
             color = colors[curve.arm]
             if len(curves) <= MOST_RANGES:
@@ -59,7 +66,7 @@ def incidence_figure(
                 axes.plot(curve.months, curve.competing, color=color, lw=1.4, ls=_DASH)
         for point in points:
             _point(axes, point, colors[point.arm])
-        axes.set_title(TITLES[event], x=(0.015 - _LEFT) / (_RIGHT - _LEFT))
+        axes.set_title(TITLES[event], x=(0.015 - left) / (_RIGHT - left))
         axes.set_ylabel("Cumulative incidence (%)")
         axes.set_xlabel("Months from baseline")
         axes.set_ylim(bottom=0.0)
@@ -95,7 +102,8 @@ def _at_risk(
 ) -> None:
     """Write the persons at risk under the ticks, a line an arm, at visits nearest to them."""
     inch = 1.0 / _AXES  # of the axes' height
-    begin = (0.015 - _LEFT) / (_RIGHT - _LEFT)
+    inside = axes.get_position()
+    begin = (0.015 - inside.x0) / inside.width
     style: dict[str, Any] = {"fontsize": 9, "va": "top"}
     top = -(_BELOW + 0.02) * inch
     head: dict[str, Any] = {"transform": axes.transAxes, "color": INK, "fontweight": "bold"}
@@ -103,8 +111,7 @@ def _at_risk(
     for line, curve in enumerate(curves, start=1):
         y = top - _LINE * line * inch
         own: dict[str, Any] = style | {"color": colors[curve.arm]}
-        label = labels[curve.arm]
-        short = label if len(label) <= 15 else label[:14] + "…"
+        short = textwrap.shorten(labels[curve.arm], _LONGEST, placeholder="…")
         axes.text(begin, y, short, transform=axes.transAxes, **own)
         for tick in ticks:
             place = int(np.argmin(np.abs(curve.months - tick)))

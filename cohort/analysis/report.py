@@ -26,6 +26,7 @@ from cohort.analysis.compare import (
 from cohort.analysis.flow import Flow, read_flow
 from cohort.analysis.flow_figure import flow_figure, rule_in_words
 from cohort.analysis.pictures import Picture, inline, picture
+from cohort.analysis.protocol import decisions
 from cohort.analysis.replicas import compare_folder
 from cohort.analysis.sections import Run, sections
 from cohort.analysis.series import Series, read_persons, read_series
@@ -76,7 +77,7 @@ def write_report(folder: Path) -> Path:
             manifest=manifest,
             draws=manifest.get("draws"),
             study=study,
-            arms=[(a, facts.regimens(_declared(study, a.name), study)) for a in arms.values()],
+            arms=[(a, _protocol(study, a.name)) for a in arms.values()],
             labels=run.labels,
             flow=flow,
             flow_pictures=_flow_pictures(run, flow),
@@ -189,8 +190,10 @@ def _labels(arms: Mapping[str, ArmFacts]) -> dict[str, str]:
     return {name: text[:1].upper() + text[1:] for name, text in words.items()}
 
 
-def _declared(study: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
-    return next(a for a in study["arms"] if a["name"] == arm)
+def _protocol(study: Mapping[str, Any], arm: str) -> list[str]:
+    """Say what an arm is given and what its protocol decides, a sentence each."""
+    declared = next(a for a in study["arms"] if a["name"] == arm)
+    return [*(facts.regimens(declared, study) or ["no treatment at entry"]), *decisions(declared)]
 
 
 def _environment() -> jinja2.Environment:

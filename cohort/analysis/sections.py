@@ -82,7 +82,7 @@ class Run:
         """Say whose values a figure of individuals holds."""
         seen = "as measured, with DXA or assay error" if self.measured else "true values"
         draw = ", under the first parameter draw" if self.drawn else ""
-        return f"Values are {seen}{draw}; of more than {number(MOST)} persons an arm, the first "
+        return f"Values are {seen}{draw}, of at most the first {number(MOST)} persons of an arm."
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,13 @@ def _effects(run: Run) -> Section:
     )
     words = (
         f"Change at the last visit against the control, in percentage points, with its 95 % "
-        f"confidence interval: {how}. Who has no value at that visit is left out. Age and T-score "
-        "are cut at the round number nearest to their median; p is of equal effects in both levels."
+        f"confidence interval: {how}. Persons without a value at that visit are left out. Age and "
+        "T-score are cut at the round number nearest to their median; the interaction's p tests "
+        "whether the effect is the same in both parts."
     )
     if len(run.arms) > SUBGROUP_ARMS + 1:
         words += f" Subgroups are of the first {SUBGROUP_ARMS} arms."
-    return Section("Effects", f"{words} {run.whom()}{number(MOST)}.", pictures)
+    return Section("Effects", f"{words} {run.whom()}", pictures)
 
 
 def _first_arms(run: Run) -> dict[str, Persons]:
@@ -173,7 +174,7 @@ def _responses(run: Run) -> Section:
             "Dashed: the least significant change (LSC), 2.77 times the precision error, beyond "
             "which one person's change is more than error of measurement (95 %). "
         )
-    return Section("Individual responses", f"{words}{run.whom()}{number(MOST)}.", pictures)
+    return Section("Individual responses", f"{words}{run.whom()}", pictures)
 
 
 def _incidence(run: Run) -> Section:
@@ -191,11 +192,15 @@ def _incidence(run: Run) -> Section:
         )
         pictures.append(picture(figure, run.figures, f"incidence_{event}", TITLES[event], words))
     words = (
-        "Solid: first events by Kaplan and Meier at the visits, who leaves or dies being censored, "
-        "as trials print it. Dashed: the share who fracture before they die (Aalen and Johansen). "
-        "Points: published incidences, with Wilson's 95 % interval where the number of "
-        "participants is known. Persons at risk are followed and have not had the event. "
+        "Solid: share with a first event by each visit (Kaplan-Meier), as trials print it; persons "
+        "who leave or die are censored. Dashed: share who fracture before they die "
+        "(Aalen-Johansen). Persons at risk are followed and have not had the event. "
     )
+    if any(points.values()):
+        words += (
+            "Points: published incidences, with Wilson's 95 % interval where the number of "
+            "participants is known. "
+        )
     words += (
         "Band: 90 % of the parameter draws." if run.drawn else "Band: 95 % confidence interval."
     )
@@ -217,15 +222,12 @@ def _checks(run: Run) -> Section:
         words = f"{title}: simulated mean and percentiles beside {len(rows)} published points"
         pictures.append(picture(figure, run.figures, f"check_{outcome}", title, words))
     words = (
-        "Simulated distribution of persons beside published points. Bands: 90 % interval of each "
-        "simulated percentile and of the mean over trials as large as this run (--patients decides "
-        "how large), by order statistics. Published standard deviations are drawn as mean ∓ SD "
-        "beside the 16th and 84th simulated percentile, published quartiles beside the 25th and "
-        "75th. "
+        "Persons as simulated beside published points. Bands: where the mean and each percentile "
+        "lie in 90 % of simulated trials as large as this run (--patients decides how large). "
+        "Published standard deviations are drawn as mean ∓ SD beside the 16th and 84th simulated "
+        "percentile, published quartiles beside the 25th and 75th. "
     )
-    return Section(
-        "Visual predictive check", f"{words}{run.whom()}{number(MOST)}.", _sorted(pictures)
-    )
+    return Section("Visual predictive check", f"{words}{run.whom()}", _sorted(pictures))
 
 
 def _sorted(pictures: Iterable[Picture]) -> list[Picture]:

@@ -131,7 +131,8 @@ def analyse(
     path = None if out is None else _written(results, table, seen, request, outcome, Path(out))
     end = float(observed.trial.months[-1])
     if path is not None:
-        write_analysis_figures(table.to_pylist(), outcome, end, path.with_name("figures"))
+        figures = path.with_name("figures")
+        write_analysis_figures(table.to_pylist(), outcome, end, figures, request.alpha)
     return TrialAnalysis(outcome, end, table, path, seen)
 
 

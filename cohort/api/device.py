@@ -68,6 +68,9 @@ def configure(device: str = "auto", precision: str = "float32") -> str:
     """
     import jax
 
+    from cohort.stored import keep_in
+
+    _prefer_wide_vectors()
     folder = usable_cache()
     if folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -77,12 +80,23 @@ def configure(device: str = "auto", precision: str = "float32") -> str:
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
     found = devices()
+    keep_in(None if folder is None else folder / "programs")
     if device == "gpu" and found[0].platform != "gpu":
         raise MachineFailure(
             f"a GPU was asked for, but JAX finds none: it uses the {found[0].platform.upper()}. "
             "`cohort doctor` tells more; pip install 'bone-cohort[gpu]' adds GPU support."
         )
     return found[0].platform
+
+
+def _prefer_wide_vectors() -> None:
+    """Let XLA use all of a CPU's vectors: of those of AVX-512 it takes half by itself.
+
+    Its flags are read when the first program is compiled; what they say already stands.
+    """
+    flags, width = os.environ.get("XLA_FLAGS", ""), "--xla_cpu_prefer_vector_width"
+    if width not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {width}=512".strip()
 
 
 def devices() -> list:

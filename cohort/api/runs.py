@@ -174,8 +174,6 @@ def _run_and_report(
     progress: Progress,
 ) -> Results:
     """Simulate and make the report; failed patients are told last, for the rest is of use."""
-    from cohort.analysis.report import write_report
-
     share = shard or Shard()
     start = time.perf_counter()
 
@@ -198,6 +196,9 @@ def _run_and_report(
     except TooManyFailed as error:
         too_many = error
     if share.whole:
+        # Its libraries of figures and statistics take a second: not before there are results.
+        from cohort.analysis.report import write_report
+
         progress(Writing("report.html"))
         write_report(folder)
     progress(Finished(time.perf_counter() - start))

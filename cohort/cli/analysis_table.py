@@ -73,7 +73,10 @@ def print_analysis(found: TrialAnalysis) -> None:
     whole = [row for row in rows if row["subgroup"] is None]
     parts = [row for row in rows if row["subgroup"] is not None]
     print_table(
-        ("comparison", "analysis", "estimand", "set", "n", "estimate", "interval", "p", "true"),
+        (
+            *("comparison", "analysis", "estimand", "set", "n"),
+            *("estimate", "interval", "p", "true", "unit"),
+        ),
         [
             (
                 row["comparison"],
@@ -85,6 +88,7 @@ def print_analysis(found: TrialAnalysis) -> None:
                 _interval(row),
                 _p(row["p_value"]),
                 _number(row["true_effect"]),
+                "" if row["unit"] == "1" else row["unit"],
             )
             for row in whole
         ],
@@ -93,7 +97,7 @@ def print_analysis(found: TrialAnalysis) -> None:
     )
     if parts:
         print_table(
-            ("comparison", "subgroup", "n", "estimate", "interval", "p of interaction"),
+            ("comparison", "subgroup", "n", "estimate", "interval", "p of interaction", "unit"),
             [
                 (
                     row["comparison"],
@@ -102,6 +106,7 @@ def print_analysis(found: TrialAnalysis) -> None:
                     _number(row["estimate"]),
                     _interval(row),
                     _p(row["p_interaction"]),
+                    row["unit"],
                 )
                 for row in parts
             ],

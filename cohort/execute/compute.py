@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+import pyarrow as pa
+
 from cohort.execute.crew import Crew
 from cohort.execute.guard import guarded
 from cohort.execute.manifest import Clock
@@ -68,16 +70,16 @@ def compute_parts(
     Raises:
         MachineFailure: disk, memory or device gave out; parts written so far stay.
     """
-    progress(Compiling(device))
-    start = time.perf_counter()
-    crew.prepare(_compile)
-    clock.compile = time.perf_counter() - start
-    progress(Compiled(clock.compile))
-
-    start = time.perf_counter()
-    computed = 0
-    compute = _parts if crew.apart else _blocks
     with _Writer(spec, layout, clock) as writer:
+        progress(Compiling(device))
+        start = time.perf_counter()
+        crew.prepare(_compile)
+        clock.compile = time.perf_counter() - start
+        progress(Compiled(clock.compile))
+
+        start = time.perf_counter()
+        computed = 0
+        compute = _parts if crew.apart else _blocks
         for counts, part in compute(spec, todo, crew):
             if part is not None:
                 writer.put(part)
@@ -120,6 +122,8 @@ class _Writer:
         self._spec, self._layout, self._clock = spec, layout, clock
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="cohort-writer")
         self._waiting: deque[Future[None]] = deque()
+        # Arrow loads pandas for its first array: here, while programs are made ready.
+        self._pool.submit(pa.array, [0])
 
     def __enter__(self) -> _Writer:
         return self

@@ -31,6 +31,7 @@ from cohort.patients.covariates import (
 from cohort.patients.population import Population
 from cohort.patients.randomness import normals, patient_keys
 from cohort.patients.variability import Effect, Variability
+from cohort.stored import stored
 
 _SHAPES = ("normal", "lognormal", "uniform")
 _T_SCORES = slice(len(DRIVEN) - len(T_SCORES), len(DRIVEN))
@@ -234,7 +235,7 @@ def _interpolate(
     return jnp.asarray(table.start)[:, None] + jnp.sum(rise, axis=1)
 
 
-@jax.jit
+@stored()
 def candidate_normals(
     key: UInt32[Array, " 2"],
     high: UInt32[Array, " patient"],
@@ -247,7 +248,7 @@ def candidate_normals(
     )
 
 
-@jax.jit
+@stored()
 def judge(spec: Spec, raw: Float32[Array, "normal patient"]) -> Judged:
     """Turn normals into covariates and hold them to the rules.
 

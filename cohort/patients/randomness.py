@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Float32, UInt32
 
+from cohort.stored import Stored
 from cohort.tile import TILE
 
 Ids = npt.NDArray[np.int64]
@@ -95,8 +96,8 @@ def stream_uniforms(
     return jax.vmap(draw, out_axes=1)(patient_keys(key, high, low))
 
 
-_NORMALS = jax.jit(stream_normals, static_argnums=3)
-_UNIFORMS = jax.jit(stream_uniforms, static_argnums=3)
+_NORMALS = Stored(stream_normals, static=["count"])
+_UNIFORMS = Stored(stream_uniforms, static=["count"])
 
 
 def standard_normals(

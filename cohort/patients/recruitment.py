@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 import jax
 import numpy as np
-from scipy.stats import norm, qmc
+from scipy.special import ndtri
 
 from cohort.errors import BadInput
 from cohort.patients.candidates import Spec, judge, make_spec, normal_correlations
@@ -36,6 +36,7 @@ from cohort.patients.covariates import (
     has,
 )
 from cohort.patients.population import MixedPopulation, Population, recruitment_problems
+from cohort.patients.sobol import sobol_points
 from cohort.patients.variability import Variability
 from cohort.tile import TILE
 
@@ -147,7 +148,8 @@ class _Pilot:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        judged = [jax.device_get(judge(spec, part)) for part in _points()]
+        numbers = jax.device_put(spec)
+        judged = jax.device_get([judge(numbers, part) for part in _points()])
         self.z = np.concatenate([j.z for j in judged], axis=1).astype(np.float64)
         self.values = np.concatenate([j.values for j in judged], axis=1).astype(np.float64)
         self.reason = np.concatenate([j.reason for j in judged])
@@ -283,11 +285,11 @@ def _followers(correlation: np.ndarray, given: list[int]) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _points() -> tuple[np.ndarray, ...]:
+def _points() -> tuple[jax.Array, ...]:
     """Standard normals of the fixed candidates, in tiles: a Sobol sequence, shifted off zero."""
-    uniform = qmc.Sobol(len(NORMALS), scramble=False).random(_POINTS) + 0.5 / _POINTS
-    points = norm.ppf(uniform).T.astype(np.float32)
-    return tuple(np.split(points, _POINTS // TILE, axis=1))
+    uniform = sobol_points(_POINTS, len(NORMALS)) + 0.5 / _POINTS
+    points = ndtri(uniform).T.astype(np.float32)
+    return tuple(jax.device_put(np.split(points, _POINTS // TILE, axis=1)))
 
 
 def _missed(pilot: _Pilot, targets: _Targets, whose: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from cohort.patients.randomness import Ids, id_words, stream_key, stream_normals
 from cohort.patients.recruitment import Recruitment, recruit
 from cohort.patients.tables import neutral_amount
 from cohort.patients.variability import EFFECTS, KNOWN, NEW, Variability
+from cohort.stored import stored
 from cohort.tile import TILE
 
 Column: TypeAlias = Float32[np.ndarray, " patient"]
@@ -235,7 +236,7 @@ def _effect_weights(variability: Variability, sex: Sex) -> dict[str, np.ndarray]
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-@jax.jit
+@stored()
 def _effects(
     weights: Mapping[str, Array],
     chosen: Judged,

@@ -1,27 +1,17 @@
-"""All steps of a tile of patients in one kernel: state in registers, time in its inner loop.
-
-The step is the one that JAX compiles, traced to its operations and printed in LLVM's language, a
-vector of patients at a time, with the loop over the steps around it; llvmlite (the extra `kernel`)
-compiles that for the processor at hand. No compiler has to be installed.
-"""
+"""All steps of a tile of patients in one kernel on the CPU: the step that JAX compiles, printed."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from cohort.peers.march_text import Names, march_text
+from cohort.fused.march import Step, march
 from cohort.peers.model import PeerModel, State, Values
 from cohort.peers.rosenbrock import Method
-from cohort.peers.vectors import FORMATS, Printer
-
-_LOCK = threading.Lock()
-"""LLVM compiles one kernel at a time."""
+from cohort.peers.step import stepper
 
 
 def runner(
@@ -38,54 +28,48 @@ def runner(
     """
 
     def run(varied: State, steps: Any, count: int, like: Any) -> State:
-        precision, patients = str(like.dtype), like.size
-        start, length, row, doses, flows = steps
+        start, length, row, doses, flows = (_made_of(values, count) for values in steps)
+        constants, baseline = at_start(fixed, varied)
+        own = {name: v for name, v in constants.items() if isinstance(v, np.ndarray)}
+        numbers = tuple((name, v) for name, v in constants.items() if name not in own)
         given = {("dose", n): v for n, v in doses.items()}
         given |= {("flow", n): v for n, v in flows.items()}
-        constants, baseline = at_start(fixed, varied)
-        names = Names(
-            own=tuple(n for n, v in constants.items() if isinstance(v, np.ndarray)),
-            carried=tuple(model.carried),
-            state=tuple(baseline),
-            shared=tuple(n for n, v in given.items() if v.ndim == 1),
-            each=tuple(n for n, v in given.items() if v.ndim > 1),
-            columns=columns,
-        )
-        numbers = tuple((n, v) for n, v in constants.items() if n not in names.own)
-        with _LOCK:
-            kernel = compiled(model, method, numbers, names, precision)
-        lanes = kernel.lanes
-        vectors = -(-patients // lanes)
-
-        def packed(values: Sequence[Any]) -> np.ndarray:
-            """Return values as the kernel reads them, `(vector, value, lane)`."""
-            spread = np.empty((len(values), vectors * lanes), precision)
-            for i, value in enumerate(values):
-                spread[i, :patients] = value
-            spread[:, patients:] = spread[:, :1]
-            return np.ascontiguousarray(spread.reshape(-1, vectors, lanes).swapaxes(0, 1))
-
-        first = model.outputs(constants, baseline, model.carried, np.asarray(start)[0])
-        kept = np.zeros((vectors, rows, len(columns), lanes), precision)
-        kept[:, 0] = packed([first[name] for name in columns])
-        shared = [start, length, *(given[name] for name in names.shared)]
-        scalars = np.stack([np.asarray(v)[:count] for v in shared], axis=1)
-        each = [np.asarray(given[name])[:count] for name in names.each]
-        own_doses = packed([row_of for step in zip(*each, strict=True) for row_of in step])
-        kernel(
-            count,
+        each = {name: v for name, v in given.items() if v.ndim > 1}
+        shared = {name: v for name, v in given.items() if v.ndim == 1}
+        same = np.zeros(like.size, like.dtype.name)
+        _, seen = march(
+            step_of(model, method, columns, numbers, bool(each)),
+            {"carried": _spread(model.carried, same), "state": _spread(baseline, same)},
+            own,
+            {"start": start, "length": length, "given": shared},
+            last_of_each(row),
             rows,
-            np.asarray(row)[:count].astype(np.int64),
-            np.ascontiguousarray(scalars, precision),
-            packed([constants[name] for name in names.own]),
-            own_doses,
-            packed([*model.carried.values(), *baseline.values()]),
-            kept,
+            each,
+            [np.arange(count)] if each else [],
         )
-        seen = kept.transpose(2, 1, 0, 3).reshape(len(columns), rows, -1)[:, :, :patients]
-        return dict(zip(columns, seen, strict=True))
+        first = model.outputs(constants, baseline, model.carried, start[0])
+        for name in columns:
+            seen[name][0] = first[name]
+        return seen
 
     return run
+
+
+def _made_of(values: Any, count: int) -> Any:
+    """Return the rows of steps that are made."""
+    if isinstance(values, Mapping):
+        return {name: np.asarray(v)[:count] for name, v in values.items()}
+    return np.asarray(values)[:count]
+
+
+def _spread(values: Values, same: np.ndarray) -> State:
+    """Return a value for each patient."""
+    return {name: same + np.asarray(value, same.dtype) for name, value in values.items()}
+
+
+def last_of_each(row: np.ndarray) -> np.ndarray:
+    """Return the visit of the steps that end on one, else -1, from the visit that comes next."""
+    return np.where(np.append(row[1:] != row[:-1], True), row, -1)
 
 
 def at_start(fixed: tuple, varied: Mapping[str, Any]) -> tuple[Values, State]:
@@ -99,58 +83,31 @@ def at_start(fixed: tuple, varied: Mapping[str, Any]) -> tuple[Values, State]:
     return groups["constants"], groups["baseline"]
 
 
-class Kernel:
-    """A compiled march."""
-
-    def __init__(self, text: str, lanes: int, options: Mapping[str, Any]) -> None:
-        """Compile.
-
-        Args:
-            text: in LLVM's language, of a function `march`.
-            lanes: patients in a vector.
-            options: of the machine it is compiled for.
-        """
-        from llvmlite import binding
-
-        self.lanes = lanes
-        module = binding.parse_assembly(text)
-        module.verify()
-        machine = binding.Target.from_default_triple().create_target_machine(**options)
-        tuning = binding.create_pipeline_tuning_options(speed_level=2)
-        builder = binding.create_pass_builder(machine, tuning)
-        builder.getModulePassManager().run(module, builder)
-        self._engine = binding.create_mcjit_compiler(module, machine)
-        self._engine.finalize_object()
-        numbers, pointers = [ctypes.c_int64] * 3, [ctypes.c_void_p] * 6
-        kind = ctypes.CFUNCTYPE(None, *numbers, *pointers)
-        self._march = kind(self._engine.get_function_address("march"))
-
-    def __call__(self, steps: int, rows: int, *arrays: np.ndarray) -> None:
-        """March all vectors; the last array is written. Other threads run meanwhile."""
-        pointers = [array.ctypes.data for array in arrays]
-        self._march(arrays[-1].shape[0], steps, rows, *pointers)
-
-
 @lru_cache(maxsize=32)
-def compiled(
-    model: PeerModel, method: Method, numbers: tuple, names: Names, precision: str
-) -> Kernel:
-    """Return the kernel of a model.
+def step_of(
+    model: PeerModel, method: Method, columns: tuple[str, ...], numbers: tuple, each: bool
+) -> Step:
+    """Return the step of a model for the kernel.
 
     Args:
         model: which.
         method: of the steps.
+        columns: which outputs.
         numbers: constants that everybody shares.
-        names: of what it reads and writes.
-        precision: `float32` or `float64`.
+        each: whether patients differ in what they are given.
     """
-    from llvmlite import binding
+    advanced = stepper(model, method, columns, dict(numbers))
 
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    features = binding.get_host_cpu_features()
-    wide = 64 if features.get("avx512f") else 32 if features.get("avx") else 16
-    lanes = wide // FORMATS[precision].size
-    options = {"cpu": binding.get_host_cpu_name(), "features": features.flatten(), "opt": 3}
-    printer = Printer(FORMATS[precision], lanes)
-    return Kernel(march_text(model, method, dict(numbers), names, printer), lanes, options)
+    def step(carry: State, own: State, row: Any, *records: Any) -> tuple[Any, State]:
+        given = dict(row["given"])
+        for record in records:
+            given |= record
+        doses, flows = (
+            {name: v for (kind, name), v in given.items() if kind == wanted}
+            for wanted in ("dose", "flow")
+        )
+        now = row["start"], row["length"], doses, flows
+        carried, y, seen = advanced(own, carry["carried"], carry["state"], now)
+        return {"carried": carried, "state": y}, seen
+
+    return Step(step, lookups=int(each))

@@ -6,16 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cohort.errors import BadInput
+from cohort.fused.kernels import in_kernels
+from cohort.fused.native import need_llvmlite
 from cohort.peers.grid import Grid
-from cohort.peers.kernels import in_kernels
 from cohort.peers.model import PeerModel, State, Values
 from cohort.peers.rosenbrock import Method
 from cohort.peers.step import stepper
@@ -69,7 +68,11 @@ def simulate(
     workers = workers or os.cpu_count() or 1
     tiles = 1 if patients < workers * WORTHWHILE else room(-(-patients // TILE), workers)
     width = patients if tiles == 1 else room(-(-patients // tiles), LANES)
-    made = fused_runner() if fused else runner
+    if fused:
+        need_llvmlite()
+        from cohort.peers.fused import runner as made
+    else:
+        made = runner
     run = made(model, method, tuple(columns), fixed, room(len(grid.visits), VISITS))
 
     def compute(tile: int) -> dict[str, np.ndarray]:
@@ -84,19 +87,6 @@ def simulate(
     with ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(compute, range(tiles)))
     return {n: np.concatenate([part[n] for part in parts], axis=1)[:, :patients] for n in columns}
-
-
-def fused_runner() -> Any:
-    """Return what makes a tile's function of one kernel.
-
-    Raises:
-        BadInput: where llvmlite is absent.
-    """
-    if find_spec("llvmlite") is None:
-        raise BadInput(["a fused kernel needs llvmlite: pip install 'bone-cohort[kernel]'"])
-    from cohort.peers.fused import runner
-
-    return runner
 
 
 def lanes_of(grid: Grid) -> list[np.ndarray]:

@@ -33,6 +33,7 @@ _CONTINUOUS: tuple[tuple[Name, Missing], ...] = (
 _RESPONSE: tuple[tuple[Name, Missing], ...] = (
     ("responders", "non_response"),
     ("responders", "observed"),
+    ("responders", "imputed"),
 )
 
 
@@ -120,7 +121,7 @@ def _responders(observed: Observed, request: Request, threshold: float) -> Itera
         superior = replace(request, hypothesis=Hypothesis())
     for name, missing in _RESPONSE:
         higher = request.hypothesis.higher_is_better
-        method = Method(name, missing, threshold=threshold, higher_is_better=higher)
+        method = Method(name, missing, request.imputations, threshold, higher)
         known = {"set": FULL, "unit": "1", "note": f"response: {threshold:.3g} or beyond"}
         yield from _lines(observed.trial, method, superior, known)
 

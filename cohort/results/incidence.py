@@ -6,18 +6,17 @@ Greenwood's on the scale of ln(-ln S). Under draws of the parameters each draw h
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import stats
 
 from cohort.results.layout import Layout
 from cohort.results.reader import read_part
 from cohort.results.schema import DRAW, has_draws, incidence_schema
+from cohort.results.survival import survival
 from cohort.results.writer import write_tables
 
 OUTCOMES: Mapping[str, tuple[str, ...]] = {
@@ -91,20 +90,17 @@ def _curve(when: np.ndarray, last: np.ndarray, months: Sequence[float]) -> list[
     broke = np.isfinite(when)
     if not broke.any():
         return [_row(m, int((last >= m).sum()), 0, 0.0, None, None) for m in months]
-    times = stats.CensoredData(uncensored=when[broke], right=last[~broke])
-    survival = stats.ecdf(times).sf
-    with warnings.catch_warnings():
-        # Before the first fracture the formula is undefined; those rows get null.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        limits = survival.confidence_interval(method="log-log")
+    curve = survival(when[broke], last[~broke])
     stop = np.where(broke, when, last)
     rows = []
     for month in months:
         happened = int((when <= month).sum())
-        low, high = (float(limit.evaluate(month)) for limit in (limits.high, limits.low))
-        known = happened > 0 and np.isfinite(low) and np.isfinite(high)
         at_risk = int((stop >= month).sum())
-        incidence = 100.0 * (1.0 - float(survival.evaluate(month)))
+        # Before the first fracture everybody is without one, and there is no interval.
+        place = int(np.searchsorted(curve.time, month, side="right")) - 1
+        low, high = curve.high[place], curve.low[place]
+        known = happened > 0 and np.isfinite(low) and np.isfinite(high)
+        incidence = 100.0 * (1.0 - float(curve.share[place] if happened else 1.0))
         bounds = (100.0 * (1.0 - low), 100.0 * (1.0 - high)) if known else (None, None)
         rows.append(_row(month, at_risk, happened, incidence, *bounds))
     return rows

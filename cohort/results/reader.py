@@ -8,22 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cohort.errors import BadInput, MachineFailure, did_you_mean
 from cohort.results.layout import Layout
 from cohort.results.schema import DRAW
 
-_HIVE = ds.partitioning(
-    pa.schema([("arm", pa.dictionary(pa.int32(), pa.string()))]),
-    flavor="hive",
-    dictionaries="infer",
-)
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.dataset as ds
 
 
 def read_manifest(root: Path) -> dict[str, Any]:
@@ -36,7 +33,8 @@ def read_manifest(root: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise BadInput(f"{root} is not a results folder: it has no manifest.json.") from None
+        what = "it has no manifest.json" if Path(root).is_dir() else "there is no such folder"
+        raise BadInput(f"{root} is not a results folder: {what}.") from None
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}.") from error
     if not isinstance(manifest, Mapping):
@@ -64,7 +62,9 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         MachineFailure: the file is damaged or cannot be read; says what to do.
     """
     with _needed(path):
-        return pq.read_table(path, columns=None if columns is None else list(columns))
+        # Not by `pq.read_table`, which loads pandas.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=None if columns is None else list(columns))
 
 
 def read_part_schema(path: Path) -> pa.Schema:
@@ -102,7 +102,11 @@ class Results:
     @cached_property
     def dataset(self) -> ds.Dataset:
         """The visits of all arms as one Arrow dataset with a column `arm`."""
-        return ds.dataset(Layout(self.root).visits, format="parquet", partitioning=_HIVE)
+        import pyarrow.dataset as ds  # which loads pandas
+
+        arm = pa.schema([("arm", pa.dictionary(pa.int32(), pa.string()))])
+        hive = ds.partitioning(arm, flavor="hive", dictionaries="infer")
+        return ds.dataset(Layout(self.root).visits, format="parquet", partitioning=hive)
 
     @property
     def visit_columns(self) -> list[str]:
@@ -137,7 +141,7 @@ class Results:
         keys = [key for key in ("arm", DRAW, "patient_id", "month") if key in wanted]
         if columns is not None:
             wanted = [*keys, *(c for c in columns if c not in keys)]
-        chosen = None if arms is None else ds.field("arm").isin(list(arms))
+        chosen = None if arms is None else pc.field("arm").isin(list(arms))
         return self.dataset.to_table(columns=wanted, filter=chosen).to_pandas()
 
     def patients(self, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -24,6 +24,9 @@ ARM_KEY = b"cohort.arm"
 DRAW = "draw"
 """The column that tells posterior draws of the parameters apart, in a run that has them."""
 
+ADHERENCE = "adherence"
+"""The column of who takes how much of her own doses, in a study where not all is taken."""
+
 COURSE, COURSE_MONTH = "course", "course_month"
 """The columns that tell courses of treatment apart, in a study whose arms decide about them."""
 
@@ -41,6 +44,7 @@ _COVARIATES: dict[str, tuple[str, str]] = {
     ),
     "age_at_menopause": ("year", "Age at the final menstrual period, past or to come"),
     "bmi": ("kg/m2", "Body mass index at baseline"),
+    ADHERENCE: ("1", "Share of the self-administered doses that are taken; clinic doses all are"),
 }
 _BASELINES = (
     *(f"bmd_{site}" for site in SITES.values()),

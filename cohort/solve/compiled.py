@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +25,7 @@ from cohort.solve.measurement import MEASURABLE, ON_REQUEST, absolute, measured,
 from cohort.solve.noise import slow_noise
 from cohort.solve.trial import Steps, treat
 from cohort.solve.visit_days import on_their_days
+from cohort.stored import stored
 
 # Lengths are rounded up to these, and the surplus is neither computed nor reported: studies differ
 # in length more than in what is compiled, and compiling takes seconds.
@@ -44,13 +43,7 @@ def lengthened(rows: Patients) -> Patients:
     """Add empty steps, which are never made."""
     extra = room(len(rows), STEPS) - len(rows)
     # By NumPy, since JAX would compile a program for each shape.
-    return jnp.asarray(np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)))
-
-
-def like_result(function: Callable, *arguments: Any) -> Any:
-    """Return zeros in the shapes of what a function would return, without computing it."""
-    shapes = jax.eval_shape(function, *arguments)
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    return jax.device_put(np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)))
 
 
 def at_once(*calls: tuple[Callable, tuple]) -> None:
@@ -75,7 +68,7 @@ def tile_person(values: Mapping[str, Patients], tile: Mapping) -> Person:
     return make_person(values, tile["eta"], tile["life"], tile["conditions"])
 
 
-@partial(jax.jit, static_argnames=("nodes",))
+@stored("nodes")
 def draw_noise(
     key: Patients, high: Patients, low: Patients, sd: Patients, years: Patients, nodes: int
 ) -> Patients:
@@ -85,13 +78,13 @@ def draw_noise(
     return jnp.pad(drawn, ((0, room(nodes, NODES) - nodes), (0, 0), (0, 0)))
 
 
-@jax.jit
+@stored()
 def run_history(values: Mapping, tile: Mapping, noise: Patients, first_day: Patients) -> State:
     """Return the state of a tile at the study's first grid point."""
     return live(tile_person(values, tile), tile["age"] + first_day / DAYS_PER_YEAR, noise)
 
 
-@partial(jax.jit, static_argnames=("visits", "extras"))
+@stored("visits", "extras")
 def run_arm(
     state: State,
     values: Mapping,
@@ -108,7 +101,7 @@ def run_arm(
     return treat(state, person, tile["age"], noise, steps, numbers, visits, extras, count=count)
 
 
-@partial(jax.jit, static_argnames=("visits", "columns"))
+@stored("visits", "columns")
 def report_arm(
     seen: State,
     values: Mapping,

@@ -17,6 +17,7 @@ import numpy as np
 
 from cohort.patients.randomness import uniforms
 from cohort.results.outcomes import MEASURED
+from cohort.results.schema import ADHERENCE
 from cohort.solve.visit_days import visit_shifts
 from cohort.trial.schema import Study
 
@@ -67,6 +68,13 @@ def _adherence(study: Study, share: np.ndarray) -> np.ndarray:
     spread = adherence.mean * (1 - adherence.mean) / adherence.sd**2 - 1
     shape = adherence.mean * spread, (1 - adherence.mean) * spread
     return beta.ppf(share.astype(np.float64), *shape)
+
+
+def adherence_column(study: Study, behaviour: Conduct) -> dict[str, np.ndarray]:
+    """Return the column `adherence` of `patients`, where a study says that not all is taken."""
+    if study.adherence.mean == 1.0:  # leaves no room for a spread
+        return {}
+    return {ADHERENCE: behaviour.adherence.astype(np.float32)}
 
 
 def leaving(

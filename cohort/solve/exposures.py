@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +78,12 @@ def drug_numbers(drugs: Drugs, values: Mapping[str, Patients]) -> DrugNumbers:
         values: value by parameter name.
     """
     dtype = jnp.result_type(*values.values())
-    one = jnp.ones((), dtype)
+
+    def constant(numbers: Any) -> Any:
+        # By NumPy, since JAX would compile a program for each shape.
+        return np.asarray(numbers, dtype)
+
+    one = constant(1.0)
     antibody = np.array([[1.0, 0.0, 1.0]] * len(ANTIBODIES))
     for row, target in enumerate(ANTIBODIES.values()):
         if target in drugs.antibodies:
@@ -89,11 +95,11 @@ def drug_numbers(drugs: Drugs, values: Mapping[str, Patients]) -> DrugNumbers:
     shapes = [pulse_shape(drugs.therapies[pulse.therapy]) for pulse in drugs.pulses]
     pulses = [p.amount * shape for p, (_, shape) in zip(drugs.pulses, shapes, strict=True)]
     return DrugNumbers(
-        antibody=jnp.asarray(antibody, dtype),
+        antibody=constant(antibody),
         release=tuple(values[role["release"]] for role in roles),
         potency=tuple(values[role["potency"]] for role in roles),
-        pulse=jnp.asarray(np.array(pulses).reshape(-1, QUADRATURE), dtype),
-        weight=jnp.asarray(np.array([w for w, _ in shapes]).reshape(-1, QUADRATURE), dtype),
+        pulse=constant(pulses).reshape(-1, QUADRATURE),
+        weight=constant([w for w, _ in shapes]).reshape(-1, QUADRATURE),
         anabolic=tuple(values.get(ratio["anabolic_ratio"], one) for ratio in ratios),
         catabolic=tuple(values.get(ratio["catabolic_ratio"], one) for ratio in ratios),
         levels=drugs.levels,

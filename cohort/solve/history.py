@@ -9,6 +9,8 @@ since markers at entry must be as exact as in the trial that follows.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,7 @@ from cohort.model.exposure import no_exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise
 from cohort.model.steady_state import steady_state
+from cohort.solve.backward import Derive, in_lanes
 from cohort.solve.step import Inputs, step
 
 EARLY = 96
@@ -30,7 +33,30 @@ LATE_STEPS = (8,) * 22 + (12,) * 2
 DAYS_PER_YEAR = 365.25
 
 
-def live(person: Person, age: Patients, noise: Patients, rolled: bool = False) -> State:
+class Life(NamedTuple):
+    """Persons, and the years that they live through.
+
+    Attributes:
+        person: their parameters.
+        age: years at the start of the study, `(patient,)`.
+        lived: years since `YOUNG_AGE`.
+        noisy: the last of them, which the slow noise runs through.
+    """
+
+    person: Person
+    age: Patients
+    lived: Patients
+    noisy: Patients
+
+
+class Moment(NamedTuple):
+    """An end of a step: how far on the way to the noisy years, -1 to 0, then through them."""
+
+    early: Patients
+    late: Patients
+
+
+def live(person: Person, age: Patients, noise: Patients, derive: Derive = "none") -> State:
     """Return the state at the start of a study.
 
     Args:
@@ -38,27 +64,56 @@ def live(person: Person, age: Patients, noise: Patients, rolled: bool = False) -
         age: years at the start of the study, `(patient,)`.
         noise: slow noise at its nodes, `(node, 2, patient)`; the first `LATE_NODES + 1` lie in the
             history.
-        rolled: for derivatives, see `step`; every step is then made again on the way back, so that
-            only states are kept.
+        derive: which derivatives to take, see `step`; every step is then made again on the way
+            back, so that only states are kept.
     """
-    state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)))
-    exposure = no_exposure()
-    lived = jnp.maximum(age - YOUNG_AGE, 0.0)
-    noisy = jnp.minimum(lived, NOISY_YEARS)
-    early, late = jnp.asarray(_EARLY_YEARS, age.dtype), jnp.asarray(_LATE_YEARS, age.dtype)
-    path = _between(noise, _LATE_YEARS[EARLY + 1 :] * LATE_NODES)
+    person = in_lanes(person, age) if derive == "reverse" else person
+    life, state = born(person, age)
+    moments = Moment(jnp.asarray(EARLY_YEARS, age.dtype), jnp.asarray(LATE_YEARS, age.dtype))
+    path = _between(noise, LATE_YEARS[EARLY + 1 :] * LATE_NODES)
     path = jnp.concatenate([jnp.zeros((EARLY + 1, *path.shape[1:]), path.dtype), path])
 
-    def inputs(j) -> tuple[Patients, Inputs]:
-        now = age - noisy + early[j] * (lived - noisy) + late[j] * noisy
-        return now, (hormones(person, now), exposure, Noise(path[j, 0], path[j, 1]))
+    def end(j) -> tuple[Moment, Noise]:
+        return jax.tree.map(lambda x: x[j], moments), Noise(path[j, 0], path[j, 1])
 
     def body(j, state):
-        (here, before), (there, after) = inputs(j), inputs(j + 1)
-        return step(state, person, before, after, (there - here) * DAYS_PER_YEAR, rolled)
+        return advance(life, state, end(j), end(j + 1), derive)
 
-    body = jax.checkpoint(body) if rolled else body
-    return jax.lax.fori_loop(0, len(_EARLY_YEARS) - 1, body, state)
+    body = body if derive == "none" else jax.checkpoint(body)
+    return jax.lax.fori_loop(0, STEPS, body, state)
+
+
+def born(person: Person, age: Patients) -> tuple[Life, State]:
+    """Return what persons live through until an age, and their state at 35."""
+    state = steady_state(person, hormones(person, jnp.full_like(age, YOUNG_AGE)))
+    lived = jnp.maximum(age - YOUNG_AGE, 0.0)
+    return Life(person, age, lived, jnp.minimum(lived, NOISY_YEARS)), state
+
+
+def advance(
+    life: Life,
+    state: State,
+    before: tuple[Moment, Noise],
+    after: tuple[Moment, Noise],
+    derive: Derive = "none",
+) -> State:
+    """Live through one step.
+
+    Args:
+        life: of the persons.
+        state: at the start of the step.
+        before: when it starts, and the slow noise then.
+        after: when it ends, and the slow noise then.
+        derive: as of `live`.
+    """
+
+    def inputs(moment: Moment, slow: Noise) -> tuple[Patients, Inputs]:
+        early, late = moment
+        now = life.age - life.noisy + early * (life.lived - life.noisy) + late * life.noisy
+        return now, (hormones(life.person, now), no_exposure(), slow)
+
+    (here, start), (there, end) = inputs(*before), inputs(*after)
+    return step(state, life.person, start, end, (there - here) * DAYS_PER_YEAR, derive)
 
 
 def _positions(steps: tuple[int, ...]) -> np.ndarray:
@@ -69,8 +124,9 @@ def _positions(steps: tuple[int, ...]) -> np.ndarray:
 
 # Ends of all steps: on the way from 35 to the noisy years, -1 to 0, then through them, 0 to 1. One
 # step of no length lies between.
-_EARLY_YEARS = np.append(np.linspace(-1.0, 0.0, EARLY + 1), np.zeros(sum(LATE_STEPS) + 1))
-_LATE_YEARS = np.append(np.zeros(EARLY + 1), _positions(LATE_STEPS))
+EARLY_YEARS = np.append(np.linspace(-1.0, 0.0, EARLY + 1), np.zeros(sum(LATE_STEPS) + 1))
+LATE_YEARS = np.append(np.zeros(EARLY + 1), _positions(LATE_STEPS))
+STEPS = len(EARLY_YEARS) - 1
 
 
 def _between(noise: Patients, at: np.ndarray) -> Patients:

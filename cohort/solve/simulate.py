@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from cohort.errors import BadInput
+from cohort.fused.native import need_llvmlite
 from cohort.model.arrays import Patients, State
 from cohort.patients.covariates import HORMONES
 from cohort.patients.randomness import id_words, stream_key
@@ -24,6 +26,7 @@ from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.variability import Variability
 from cohort.results.block import BlockResult
 from cohort.results.outcomes import MEASURED, OUTCOMES, SITES, visit_columns
+from cohort.solve import compiled, fused
 from cohort.solve.arrivals import arrivals
 from cohort.solve.block_rows import Rows, empty_rows, patient_columns
 from cohort.solve.compiled import (
@@ -33,13 +36,10 @@ from cohort.solve.compiled import (
     at_once,
     draw_noise,
     lengthened,
-    like_result,
     report_arm,
     room,
-    run_arm,
-    run_history,
 )
-from cohort.solve.conduct import Conduct, conduct, leaving
+from cohort.solve.conduct import Conduct, adherence_column, conduct, leaving
 from cohort.solve.enrolment import Enrolment
 from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
 from cohort.solve.fractures import NEEDED, Followed, FractureSimulator
@@ -74,6 +74,10 @@ def make_simulator(study: Study, draws: Sequence[Mapping[str, float]] = ()) -> S
     Raises:
         BadInput: the study asks for what cannot be simulated.
     """
+    if study.engine.kernel == "fused":
+        need_llvmlite()
+        if (device := jax.devices()[0]).platform != "cpu":
+            raise BadInput([f"engine.kernel = 'fused' runs on a CPU, not on '{device.platform}'."])
     return StudySimulator(study, make_plan(study), study_variability(study), draws)
 
 
@@ -106,6 +110,7 @@ class StudySimulator:
         self._study = study
         self._plan = plan
         self._variability = variability
+        self._solver = fused if study.engine.kernel == "fused" else compiled
         self._male_reference = study.outputs.male_t_score_reference
         self._enrolment = Enrolment(study, variability)
         self._dtype = jnp.dtype(study.engine.precision)
@@ -125,7 +130,7 @@ class StudySimulator:
     def _put_numbers(self) -> None:
         grid, plan, real = self._plan.grid, self._plan, self._real
         used = np.flatnonzero((grid.length > 0) | (grid.visit >= 0))
-        self._count = jnp.asarray(used[-1] + 1, jnp.int32)
+        self._count = jax.device_put(np.int32(used[-1] + 1))
         windows = plan.windows
         seen = grid.visit if windows is None else windows.step_node
         rows = len(plan.months) if windows is None else len(windows.node_day)
@@ -135,7 +140,7 @@ class StudySimulator:
         self._first_day = real(grid.start[0])
         node = LATE_NODES + (grid.start - grid.start[0]) * NODES_PER_YEAR / DAYS_PER_YEAR
         self._nodes = room(noise_nodes(grid.start[0], grid.end[-1]), DRAWN_NODES)
-        shared = (real(grid.start), real(grid.length), real(node), jnp.asarray(seen))
+        shared = (real(grid.start), real(grid.length), real(node), jax.device_put(seen))
         # An arm's first schedule is the one that it plans.
         self._steps = {
             (arm, number): jax.tree.map(lengthened, Steps(*shared, self._rows(inputs)))
@@ -150,7 +155,7 @@ class StudySimulator:
         self._reports = {
             "cv": {name: real(cv[name]) for name in (*MEASURABLE, *MEASURED_ON_REQUEST)},
             "drift": {name: real(np.pad(factor, (0, extra))) for name, factor in drift.items()},
-            "entry": jnp.asarray(plan.months.index(0.0)),
+            "entry": jax.device_put(np.int32(plan.months.index(0.0))),
             "keys": tuple(stream_key(self._study.seed, stream) for stream in streams),
         }
         noise = self._variability.noise
@@ -159,7 +164,7 @@ class StudySimulator:
 
     def _put(self, values: Mapping[str, float]) -> Parameters:
         real = {name: self._real(value) for name, value in values.items()}
-        return Parameters(real, drug_numbers(self._plan.drugs, real))
+        return Parameters(real, jax.device_put(drug_numbers(self._plan.drugs, real)))
 
     def _parameters(self, draw: int) -> Parameters:
         """Return the values of a draw, as arguments of what is compiled once for all draws."""
@@ -168,8 +173,8 @@ class StudySimulator:
         return self._put(values_under(self._draws[draw], self._plan.values, self._study))
 
     def _real(self, value: ArrayLike) -> Patients:
-        # Cast by NumPy, since JAX would compile a program for each shape.
-        return jnp.asarray(np.asarray(value, self._dtype))
+        # Not by `jnp.asarray`, for which JAX would compile a program for each shape.
+        return jax.device_put(np.asarray(value, self._dtype))
 
     def _rows(self, forcing: Forcing) -> StepForcing:
         return StepForcing(
@@ -207,12 +212,15 @@ class StudySimulator:
     def compile(self) -> None:
         """Compile what `block` calls, at once: each gets zeros for what the one before returns."""
         tile, noise = self.persons(np.arange(1, dtype=np.int64))
-        (arm, _), own, no_steps = next(iter(self._steps)), self._own, jnp.zeros_like(self._count)
-        lived = own, tile, noise
-        treated = own, like_result(self._lived, *lived), tile, noise, arm, no_steps
-        seen, _ = like_result(partial(self._treated, own, arm=arm), *treated[1:4])
-        told = own, seen, tile, self._places(np.zeros((1, len(self._plan.months)), np.float32))
-        at_once((self._lived, lived), (self._treated, treated), (self._told, told))
+        (arm, schedule), own = next(iter(self._steps)), self._own
+        life = self._life(own, tile, noise)
+        state, no_steps = compiled.run_history.like(*life), jax.device_put(np.int32(0))
+        treatment = self._treatment(own, state, tile, noise, arm, schedule, no_steps)
+        seen, _ = compiled.run_arm.like(*treatment)
+        places = self._places(np.zeros((1, len(self._plan.months)), np.float32))
+        report = self._report(own, seen, tile, places)
+        solver = self._solver
+        at_once((solver.run_history, life), (solver.run_arm, treatment), (report_arm, report))
 
     def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int = 0) -> BlockResult:
         """Simulate the persons of these slots in these arms.
@@ -244,7 +252,8 @@ class StudySimulator:
         for arm, name in itertools.product(visits, self._unwritten):
             del visits[arm][name]
         return BlockResult(
-            patients=patient_columns(sampled, visits[arms[0]], self._plan.months.index(0.0)),
+            patients=patient_columns(sampled, visits[arms[0]], self._plan.months.index(0.0))
+            | adherence_column(self._study, behaviour),
             visits=visits,
             months=months,
             last_month=last_month | {arm: own.last_month for arm, own in followed.items()},
@@ -276,8 +285,9 @@ class StudySimulator:
             schedule: number of one of its schedules of doses; the planned one by default.
         """
         tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
-        start = self._lived(self._own, tile, noise)
-        seen, _ = self._treated(self._own, start, tile, noise, arm, schedule=schedule)
+        start = self._solver.run_history(*self._life(self._own, tile, noise))
+        treatment = self._treatment(self._own, start, tile, noise, arm, schedule)
+        seen, _ = self._solver.run_arm(*treatment)
         months, windows = len(self._plan.months), self._plan.windows
         shift = np.zeros((1, months))
         rows = slice(months) if windows is None else windows.places(shift, months)["planned"]
@@ -320,21 +330,22 @@ class StudySimulator:
         key = stream_key(self._study.seed, "noise")
         return tile, draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
 
-    def _lived(self, parameters: Parameters, tile: Mapping, noise: Patients) -> State:
-        past = noise[: LATE_NODES + 1]
-        return run_history(parameters.values, tile, past, self._first_day)
+    def _life(self, parameters: Parameters, tile: Mapping, noise: Patients) -> tuple:
+        """Return the arguments of `run_history`."""
+        return parameters.values, tile, noise[: LATE_NODES + 1], self._first_day
 
-    def _treated(
+    def _treatment(
         self,
         parameters: Parameters,
         state: State,
         tile: Mapping,
         noise: Patients,
         arm: str,
+        schedule: int,
         count: Patients | None = None,
-        schedule: int = 0,
-    ) -> tuple[State, Patients]:
-        return run_arm(
+    ) -> tuple:
+        """Return the arguments of `run_arm`; `count` steps are made, by default all."""
+        return (
             state,
             parameters.values,
             tile,
@@ -352,15 +363,16 @@ class StudySimulator:
             return None
         shift = np.pad(shift, ((0, TILE - len(shift)), (0, 0)))
         found = self._plan.windows.places(shift, room(len(self._plan.months), DRAWN_VISITS))
-        return {name: jnp.asarray(x) for name, x in found.items()} | {
+        return {name: jax.device_put(x) for name, x in found.items()} | {
             "weight": self._real(found["weight"])
         }
 
-    def _told(
+    def _report(
         self, parameters: Parameters, seen: State, tile: Mapping, places: Mapping | None
-    ) -> State:
-        visits, columns = room(len(self._plan.months), DRAWN_VISITS), self._columns
-        return report_arm(seen, parameters.values, tile, self._reports, visits, columns, places)
+    ) -> tuple:
+        """Return the arguments of `report_arm`."""
+        visits = room(len(self._plan.months), DRAWN_VISITS)
+        return seen, parameters.values, tile, self._reports, visits, self._columns, places
 
     def _fill(
         self,
@@ -374,12 +386,13 @@ class StudySimulator:
         where = slice(first, min(first + TILE, len(sampled.ids)))
         used, months = where.stop - first, np.array(self._plan.months)
         tile, noise = self._persons(sampled, behaviour.adherence, where)
-        start = self._lived(parameters, tile, noise)
+        start = self._solver.run_history(*self._life(parameters, tile, noise))
         places = self._places(behaviour.shift[where])
 
         def solve(arm: str, schedule: int) -> Solved:
-            seen, day = self._treated(parameters, start, tile, noise, arm, schedule=schedule)
-            told = self._told(parameters, seen, tile, places)
+            treatment = self._treatment(parameters, start, tile, noise, arm, schedule)
+            seen, day = self._solver.run_arm(*treatment)
+            told = report_arm(*self._report(parameters, seen, tile, places))
             columns = {n: np.asarray(told[n])[:used, : len(months)] for n in self._columns}
             return Solved(columns, np.asarray(day)[:used])
 

@@ -4,7 +4,7 @@ States obey `y' = p - l y` with `p, l >= 0`. Within a step of `h` days, `l` is f
 of its values at the two ends, what that leaves over joins `p`, and `p` is taken as linear in time:
 
     z = l h,  q = 1 + z/2 + z^2/6
-    y <- (y + h [p0 (1/2 + z/6) + p1 (1/2 + z/3 + z^2/6)]) / (1 + z q)
+    y <- (y + h [p0 w + p1 (q - w)]) / (1 + z q),  w = 1/2 + z/6
 
 the exponential integrator ETD2 with the (0,3) Pade form of its exponentials: all weights are
 positive, it follows `p / l` as `z` grows, and it costs one division and no exponential. The end
@@ -26,6 +26,7 @@ from cohort.model.endocrine.own import Hormones
 from cohort.model.exposure import Exposure
 from cohort.model.person import Person
 from cohort.model.remodeling import Noise, tendency
+from cohort.solve.backward import Derive, in_lanes, with_kernels_back
 
 Inputs: TypeAlias = tuple[Hormones, Exposure, Noise]
 Rates: TypeAlias = tuple[State, State]
@@ -59,9 +60,9 @@ def correct(
     first = start[0] + (loss - start[1]) * y
     last = end[0] + (loss - end[1]) * guess
     z = loss * length
-    q = 1.0 + z * (0.5 + z / 6.0)
-    gained = first * (0.5 + z / 6.0) + last * (0.5 + z * (1.0 / 3.0 + z / 6.0))
-    return (y + length * gained) / (1.0 + z * q)
+    early = 0.5 + z / 6.0
+    q = 1.0 + z * early
+    return (y + length * (first * early + last * (q - early))) / (1.0 + z * q)
 
 
 def step(
@@ -70,7 +71,7 @@ def step(
     before: Inputs,
     after: Inputs,
     length: Patients,
-    rolled: bool = False,
+    derive: Derive = "none",
 ) -> State:
     """Advance the model by one step.
 
@@ -80,17 +81,23 @@ def step(
         before: hormones, exposure and noise at the start.
         after: the same at the end.
         length: days, a scalar or `(patient,)`.
-        rolled: evaluate the model in a loop, which computes the same more slowly but compiles three
-            times as fast: for derivatives, whose compilation would otherwise take minutes.
+        derive: in forward mode the model is evaluated in a loop, since derivatives of steps that
+            are written out take minutes to compile; in reverse mode all arguments are of patients,
+            see `in_lanes`.
     """
+    if derive == "reverse":
+        return _step_back(*in_lanes((state, person, before, after, length), state["Q"]))
     start = tendency(state, person, *before)
     evaluate = partial(_evaluate, state, person, after, length, start)
-    guess = _next(state, state, start, start, length)
-    if not rolled:
+    guess = {k: relax(y, start[0][k], start[1][k], length) for k, y in state.items()}
+    if derive == "none":
         for _ in range(CORRECTIONS):
             guess = evaluate(guess)
         return guess
     return jax.lax.fori_loop(0, CORRECTIONS, lambda _, guess: evaluate(guess), guess)
+
+
+_step_back = with_kernels_back(step)
 
 
 def _evaluate(

@@ -191,7 +191,7 @@ class ParameterChoice(Table):
 
 
 class Engine(Table):
-    """How it is computed; nothing here but `precision` and `accuracy` changes a number."""
+    """How it is computed. Only `precision` and `accuracy` change numbers, `kernel` last digits."""
 
     block_size: Annotated[Whole, AfterValidator(_tiles)] = Field(
         16384, description="Patients between writes: a multiple of 2048; sets the memory used."
@@ -201,6 +201,11 @@ class Engine(Table):
     )
     accuracy: Literal["draft", "default", "high"] = Field(
         "default", description="How fine the solver's time grid is."
+    )
+    kernel: Literal["xla", "fused"] = Field(
+        "xla",
+        description="What makes the steps: `xla`, on any device; `fused`, all steps of a tile in "
+        "one kernel on the CPU, about twice as fast (`pip install 'bone-cohort[kernel]'`).",
     )
     max_failed: Share = Field(
         0.001, description="Share of failed patients above which a run exits with code 3."

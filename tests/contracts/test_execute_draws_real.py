@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cohort import stored
 from cohort.api.runs import simulate
 from cohort.api.studies import drawn_parameters, load_study
 from cohort.model.parameters import parameter_set, set_file
@@ -95,8 +96,13 @@ def test_a_draw_is_a_run_with_its_values(
 
 
 def test_no_draw_is_compiled_anew(
-    tmp_path: Path, own_set: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    own_set: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(stored, "_folder", None)  # nothing comes from a run of before
+    monkeypatch.setattr(stored, "keep_in", lambda folder: None)
     jax.clear_caches()  # whatever other tests have compiled in this process
     with caplog.at_level(logging.DEBUG, logger="jax"):  # which also tells of other threads
         tables(tmp_path / "out", set=str(own_set), draws=2)

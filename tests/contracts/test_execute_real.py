@@ -20,9 +20,15 @@ import pytest
 from fake_simulator import digests, leftovers
 
 import cohort
+from cohort import stored
 from cohort.execute.manifest import DONE
+from cohort.planning.analyses import FULL as EVERYBODY
+from cohort.planning.analyses import PROTOCOL
 from cohort.results.layout import PART
 from cohort.results.reader import read_manifest
+
+# Of all these reports only that of the unbroken run has its figures drawn.
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 # A short trial, so that what is tested is the machinery around the model and not its speed.
 SHORT = ["visits.months=[0, 3]", "engine.accuracy=draft"]
@@ -51,6 +57,24 @@ def test_block_size_and_workers_leave_the_bytes_alone(
     assert digests(tmp_path) == unbroken[0]
 
 
+def test_who_takes_how_much_is_written_and_makes_the_per_protocol_set(tmp_path: Path) -> None:
+    config = [*SHORT, "adherence.mean=0.7", "adherence.sd=0.2"]
+    found = cohort.run("freedom", out=tmp_path, patients=600, config=config)
+    patients = found.patients()
+    share = {arm: own["adherence"].to_numpy() for arm, own in patients.groupby("arm")}
+    np.testing.assert_array_equal(share["denosumab"], share["placebo"])
+    assert share["placebo"].mean() == pytest.approx(0.7, abs=4 * 0.2 / np.sqrt(600))
+    assert share["placebo"].std() == pytest.approx(0.2, abs=0.03)
+    assert 0 < share["placebo"].min() < share["placebo"].max() <= 1
+    rows = cohort.analyse(tmp_path).frame().query("analysis == 'ancova' & missing == 'observed'")
+    whole, protocol = (rows.query("set == @name")["n"].item() for name in (EVERYBODY, PROTOCOL))
+    # Those who kept to it are those who took 80 % of their doses and stayed.
+    one = patients.query("arm == 'placebo'")
+    kept = (one["adherence"] >= 0.8) & (one["last_month"] == patients["last_month"].max())
+    assert protocol < 0.7 * whole
+    assert protocol == pytest.approx(np.count_nonzero(kept), abs=40)
+
+
 def test_a_person_does_not_depend_on_how_many_others_there_are(
     tmp_path: Path, unbroken: tuple[dict[str, str], float]
 ) -> None:
@@ -62,8 +86,10 @@ def test_a_person_does_not_depend_on_how_many_others_there_are(
 
 
 def test_studies_of_other_lengths_share_what_is_compiled(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stored, "_folder", None)  # nothing comes from a run of before
+    monkeypatch.setattr(stored, "keep_in", lambda folder: None)
     jax.clear_caches()  # whatever other tests have compiled in this process
     cohort.run("freedom", out=tmp_path / "short", patients=10, config=SHORT)
     longer = [*SHORT[1:], "visits.months=[0, 2, 4, 12, 20]"]

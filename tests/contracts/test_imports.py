@@ -28,15 +28,19 @@ FLOW: dict[str, set[str]] = {
     "parameter_draws": BASE | {"parameter"},
     "toml_reader": BASE,
     "therapy": BASE | {"units", "toml_reader"},
+    "stored": set(),  # compiled programs, kept for the rooms that compute
     "model": BASE | {"parameter"},
     "results": BASE,
-    "peers": BASE,  # published models of other groups, apart from this one
+    "fused": BASE,  # loops in one kernel, for the rooms that compute
+    "peers": BASE | {"fused"},  # published models of other groups, apart from this one
     "fractures": BASE,
     # One formula each for what a person is drawn with and what the equations make of it.
-    "patients": DECLARATIONS | {"results.outcomes", "model.endocrine", "model.observables.binding"},
+    "patients": DECLARATIONS
+    | {"stored", "results.outcomes", "model.endocrine", "model.observables.binding"},
     "trial": DECLARATIONS
     | {"model.parameters", "patients.population", "results.outcomes", "fractures.law"},
-    "solve": DECLARATIONS | {"model", "patients", "trial", "results", "fractures"},
+    "solve": DECLARATIONS
+    | {"stored", "fused", "model", "patients", "trial", "results", "fractures"},
     "execute": DECLARATIONS | {"model.parameters", "patients", "trial", "solve", "results"},
     "analysis": BASE | {"therapy", "results", "fractures"},
     "handover": BASE | {"results"},
@@ -51,7 +55,13 @@ COMMANDS = ("calibration.command", "calibration.terminal")  # a command of the c
 
 # The rooms that compute with JAX; every other module is read by commands that answer at once.
 WITH_JAX = ("cohort.model", "cohort.solve", "cohort.execute", "cohort.patients")
-WITH_JAX += ("cohort.search.evaluate", "cohort.levers.compute", "cohort.peers")
+WITH_JAX += (
+    "cohort.stored",
+    "cohort.fused",
+    "cohort.search.evaluate",
+    "cohort.levers.compute",
+    "cohort.peers",
+)
 JAX_FREE_EXCEPTIONS = ("cohort.model.parameters", "cohort.patients.population")
 JAX_LIBRARIES = {"jax", "jaxlib", "jaxtyping", "equinox", "diffrax", "optax", "optimistix"}
 

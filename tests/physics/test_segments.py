@@ -12,6 +12,7 @@ from cohort.model.endocrine.own import hormones
 from cohort.model.person import make_person
 from cohort.model.steady_state import steady_state
 from cohort.solve import again
+from cohort.solve.backward import Derive
 from cohort.solve.exposures import add_drug_parameters, drug_numbers
 from cohort.solve.trial import treat
 
@@ -22,16 +23,16 @@ def test_segments_change_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
     age = jnp.full(2, 62.0)
     noise = jnp.asarray(np.random.default_rng(2).normal(0.0, 0.1, (NODES, 2, 2)))
 
-    def seen(rolled: bool) -> dict:
+    def seen(derive: Derive) -> dict:
         numbers = drug_numbers(arm.drugs, values())
         person = make_person(values(), typical_effects(), life_of())
         person = add_drug_parameters(person, numbers)
         start = steady_state(person, hormones(person, age))
         drawn = noise, arm.steps, numbers, arm.visits
-        return treat(start, person, age, *drawn, rolled=rolled)[0]
+        return treat(start, person, age, *drawn, derive=derive)[0]
 
-    plain = jax.jit(seen, static_argnums=0)(False)
+    plain = jax.jit(seen, static_argnums=0)("none")
     monkeypatch.setattr(again, "KEPT", 4)
-    cut = jax.jit(seen, static_argnums=0)(True)
+    cut = jax.jit(seen, static_argnums=0)("reverse")
     for name, value in plain.items():
         np.testing.assert_allclose(cut[name], value, rtol=1e-10, err_msg=name)

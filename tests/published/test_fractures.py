@@ -37,6 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> cohort.Results:
     return cohort.run("freedom", out=out, patients=2500, config=SHORT)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("block_size", "workers"), [(2048, 2)])
 def test_events_do_not_depend_on_blocks_or_workers(
     tmp_path: Path, run: cohort.Results, block_size: int, workers: int

@@ -125,8 +125,8 @@ def test_a_correction_shifts_rows_alike_everywhere(problem: Problem, x: np.ndarr
     np.testing.assert_array_equal(slopes, problem.linearised(x)[1])
 
 
-def test_rolled_and_unrolled_steps_agree(problem: Problem, x: np.ndarray):
-    rows, _ = problem.linearised(x)  # of the rolled ones, which derivatives need
+def test_steps_for_derivatives_and_without_agree(problem: Problem, x: np.ndarray):
+    rows, _ = problem.linearised(x)
     np.testing.assert_allclose(rows, problem.predicted(x), rtol=1e-10)
 
 

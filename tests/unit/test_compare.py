@@ -24,6 +24,7 @@ from cohort.analysis.compare import (
     rows_by_therapy,
 )
 from cohort.analysis.facts import regimens
+from cohort.analysis.protocol import decisions
 from cohort.analysis.replicas import compare_folder, replicas, write_comparison
 from cohort.analysis.trajectories import FolderTrajectories
 from cohort.errors import BadInput
@@ -194,6 +195,37 @@ def test_an_arm_given_by_rows_of_doses_is_read_like_any_other() -> None:
         "Denosumab: 60 mg sc on day 0, then every 182.625 days, 6 doses",
         "Sermorelin, GHRH(1-29): 300 ug sc on day 0",
     ]
+
+
+def test_what_an_arm_decides_is_told_in_sentences() -> None:
+    start = [{"therapy": "zoledronate", "regimen": "5 mg iv once"}]
+    arm = {
+        "rules": [
+            {
+                "name": "treat_to_target",
+                "when": "t_score_total_hip",
+                "above": -2.5,
+                "months": [12, 24],
+                "stop": ["denosumab"],
+                "start": start,
+            },
+            {"name": "rescue", "when": "bmd_total_hip_change", "below": -4, "months": [6]}
+            | {"after": "treat_to_target", "start": start},
+        ],
+        "late_doses": [{"therapy": "denosumab", "month": 18, "by": 3, "share": 0.2}],
+        "rerandomise": [
+            {"month": 36, "to": [{"name": "on", "ratio": 2}, {"name": "off", "ratio": 1}]}
+        ],
+    }
+    assert decisions(arm) == [
+        "Rule “treat to target”, months 12 and 24: where the measured T-score total hip is above "
+        "\u22122.5, denosumab ends, from there on Zoledronate: 5 mg iv once",
+        "Rule “rescue” after treat to target, month 6: where the measured change of BMD total hip "
+        "is below \u22124 %, from there on Zoledronate: 5 mg iv once",
+        "Late doses: 20 % get the dose of denosumab of month 18 late, by 3 months",
+        "Month 36, randomised again to on (2): treatment goes on; or off (1): treatment goes on",
+    ]
+    assert decisions({"rules": None}) == []
 
 
 HEADER = OUTCOMES_CSV.splitlines()[0]

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from cohort import stored
 from cohort.patients.randomness import standard_normals, uniforms
 from cohort.solve import compiled, simulate
 from cohort.solve.simulate import StudySimulator, make_simulator
@@ -18,11 +19,18 @@ from cohort.tile import TILE
 from cohort.trial.study import parse_study
 
 FUNCTIONS = ("draw_noise", "run_history", "run_arm", "report_arm")
+STORED = {name: getattr(compiled, name) for name in FUNCTIONS}
 ARMS: Mapping[str, list[dict[str, str]]] = {
     "stopped": [{"therapy": "denosumab", "regimen": "60 mg sc every 6 months from 0 to 6"}],
     "control": [],
     "double": [{"therapy": "denosumab", "regimen": "120 mg sc every 6 months from 0 to 12"}],
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program comes from a run of before."""
+    monkeypatch.setattr(stored, "_folder", None)
 
 
 def simulator(precision: str = "float32") -> StudySimulator:
@@ -53,16 +61,15 @@ def test_arms_and_blocks_of_equal_shape_trace_nothing_anew(
 ) -> None:
     made = simulator()
     for name in FUNCTIONS:
-        getattr(compiled, name).clear_cache()
+        getattr(compiled, name).jitted.clear_cache()
     before = " ".join(traced(caplog, made.compile))
     assert all(name in before for name in FUNCTIONS)
     made.block(np.arange(TILE), ("stopped",))
     again = traced(caplog, lambda: made.block(np.arange(TILE, 2 * TILE), tuple(ARMS)))
     assert again == []
     # What `compile` called is what a block calls: no second version of any.
-    assert {name: getattr(compiled, name)._cache_size() for name in FUNCTIONS} == dict.fromkeys(
-        FUNCTIONS, 1
-    )
+    sizes = {name: getattr(compiled, name).jitted._cache_size() for name in FUNCTIONS}
+    assert sizes == dict.fromkeys(FUNCTIONS, 1)
 
 
 @pytest.mark.parametrize("draw", [uniforms, standard_normals])
@@ -79,15 +86,19 @@ def lowered_for_gpu(precision: str, monkeypatch: pytest.MonkeyPatch) -> dict[str
     texts: dict[str, str] = {}
 
     def spy(name: str) -> None:
-        function = getattr(compiled, name)
+        function = STORED[name]
 
-        def lower(*arguments: Any) -> Any:
-            with jax.enable_x64(precision == "float64"):
-                traced = function.trace(*arguments)
-                texts[name] = traced.lower(lowering_platforms=("cuda",)).as_text()
-                return compiled.like_result(function, *arguments)
+        class Lowered:
+            like = staticmethod(function.like)
 
-        monkeypatch.setattr(simulate, name, lower)
+            def __call__(self, *arguments: Any) -> Any:
+                with jax.enable_x64(precision == "float64"):
+                    traced = function.jitted.trace(*arguments)
+                    texts[name] = traced.lower(lowering_platforms=("cuda",)).as_text()
+                    return function.like(*arguments)
+
+        place = simulate if name == "report_arm" else compiled
+        monkeypatch.setattr(place, name, Lowered())
 
     for name in FUNCTIONS[1:]:
         spy(name)

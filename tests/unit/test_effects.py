@@ -95,8 +95,10 @@ def test_true_values_stand_in_where_nothing_was_measured(tmp_path: Path) -> None
     assert row.estimate == pytest.approx(6.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("arms", [1, 3])
-def test_forest_has_room_for_its_words(arms: int) -> None:
+@pytest.mark.parametrize(
+    ("arms", "label"), [(1, "Raloxifene 120"), (3, "Denosumab to a target, then zoledronate")]
+)
+def test_forest_has_room_for_its_words(arms: int, label: str) -> None:
     rows = [
         EffectRow(f"arm_{i}", group, level, 12345, -10.25 - i, -12.25, -8.25, 1.0, p)
         for i in range(arms)
@@ -106,7 +108,7 @@ def test_forest_has_room_for_its_words(arms: int) -> None:
             ("Prevalent vertebral fracture", "one or more", 0.0004),
         )
     ]
-    labels = {f"arm_{i}": "Raloxifene 120" for i in range(arms)}
+    labels = {f"arm_{i}": label for i in range(arms)}
     figure = forest_figure(
         "Title", "Difference (%)", rows, dict.fromkeys(labels, "#0072B2"), labels, "Placebo"
     )
@@ -140,11 +142,23 @@ def test_an_analysis_is_drawn_beside_the_truth(tmp_path: Path) -> None:
     assert "ANCOVA, observed (90)" in svg
     assert "Difference (percentage points)" in svg
     assert "responders" not in svg
+    other = [row | {"comparison": "other - placebo"} for row in rows]
+    mixed = [row for pair in zip(rows, other, strict=True) for row in pair]
+    write_analysis_figures(mixed, SPINE, 36.0, tmp_path)
+    svg = (tmp_path / "analysis.svg").read_text()
+    assert svg.count("ANCOVA, observed (90)") == svg.count("MMRM (90)") == 2
+    assert svg.count("Other against placebo") == 1
+    write_analysis_figures(rows, SPINE, 36.0, tmp_path)
     parts = (tmp_path / "subgroups.svg").read_text()
-    assert "age: drug against placebo" in parts
+    assert "Drug against placebo:" in parts
     assert "below 70 (90)" in parts
     assert "interaction p = 0.200" in parts
     assert (tmp_path / "analysis.png").stat().st_size > 1000
     ratios = [known | {"analysis": name, "unit": "1"} for name in ("relative risk", "cox")]
     assert write_analysis_figures(ratios, "fracture_hip", 36.0, tmp_path) == ["analysis"]
-    assert "Ratio (1)" in (tmp_path / "analysis.svg").read_text()
+    drawn = (tmp_path / "analysis.svg").read_text()
+    assert "Ratio, treated to control" in drawn
+    assert "Hip fracture, month 36" in drawn
+    assert "estimate (95 % CI)" in drawn
+    write_analysis_figures(ratios, "fracture_hip", 36.0, tmp_path, alpha=0.1)
+    assert "estimate (90 % CI)" in (tmp_path / "analysis.svg").read_text()

@@ -30,7 +30,7 @@ def test_persons_of_a_paired_run_are_counted_in_every_arm(tmp_path: Path) -> Non
         ArmFlow("drug", 60, True, failed=6, died=6, left=6, analysed=42),
         ArmFlow("placebo", 60, False, failed=0, died=6, left=6, analysed=48),
     )
-    assert all(arm.not_seen == 0 for arm in found.arms)
+    assert all(arm.not_seen == 0 and arm.changed is None for arm in found.arms)
 
 
 def test_a_randomised_run_enrolls_the_sum_of_its_arms(tmp_path: Path) -> None:
@@ -52,14 +52,16 @@ def test_who_missed_the_last_visit_is_told_apart_from_leavers(tmp_path: Path) ->
 def test_changes_of_treatment_are_counted_where_a_study_decides_them(tmp_path: Path) -> None:
     root = write_measured(tmp_path / "run")
     patients = pq.read_table(Layout(root).patients)
-    month = pa.array([12.0 if i < 9 else None for i in range(patients.num_rows)], pa.float32())
-    pq.write_table(patients.append_column("course_month", month), Layout(root).patients)
-    assert [arm.changed for arm in flow_of(root).arms] == [9, 0]
+    courses = ["rescue@12+late@18"] * 2 + ["rescue@24"] * 3 + ["late@18"] * 4
+    courses += ["planned"] * (patients.num_rows - 9)
+    pq.write_table(patients.append_column("course", pa.array(courses)), Layout(root).patients)
+    assert [arm.changed for arm in flow_of(root).arms] == [{"rescue": 5, "late": 6}, {}]
 
 
 def many(arms: int) -> Flow:
     rules = {f"{i} <= t_score_total_hip <= {i + 1}": 10 * i for i in range(1, 12)}
-    rows = tuple(ArmFlow(f"arm_{i}", 12345, i > 0, 12, 345, 678, 11000) for i in range(arms))
+    moved = {"denosumab_late": 123, "rescue_by_zoledronate_and_calcium": 45}
+    rows = tuple(ArmFlow(f"arm_{i}", 12345, i > 0, 12, 345, 678, 11000, moved) for i in range(arms))
     return Flow(1234567, rules, 12345, False, 120.0, rows)
 
 

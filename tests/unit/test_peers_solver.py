@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from cohort.errors import BadInput
-from cohort.peers import march, peterson_riggs, pinned
+from cohort.fused import native
+from cohort.fused.kernels import in_kernels
+from cohort.peers import peterson_riggs, pinned
 from cohort.peers.elimination import Factors, order_of
 from cohort.peers.grid import Grading, graded, make_grid, together
-from cohort.peers.kernels import in_kernels
 from cohort.peers.march import simulate
 from cohort.peers.model import PeerModel
 from cohort.peers.published import peterson_riggs_values
@@ -108,7 +109,8 @@ def test_methods_converge_at_their_order(method: Method, order: int) -> None:
     assert np.log2(coarse / fine) > order - 0.4
 
 
-def test_kernels_compute_what_the_function_computes() -> None:
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_kernels_compute_what_the_function_computes(count: int) -> None:
     def function(x, y, scale):
         shared = jnp.exp(x) * y + scale
         again = jnp.exp(x) - y
@@ -116,7 +118,7 @@ def test_kernels_compute_what_the_function_computes() -> None:
 
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=(2, 33))
-    found, expected = jax.jit(in_kernels(function))(x, y, 0.7), function(x, y, 0.7)
+    found, expected = jax.jit(in_kernels(function, count))(x, y, 0.7), function(x, y, 0.7)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-14)
@@ -196,6 +198,6 @@ def test_printed_exponentials_and_logarithms_are_those_of_numpy(
 def test_a_fused_kernel_without_its_library_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(march, "find_spec", lambda name: None)
+    monkeypatch.setattr(native, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"bone-cohort\[kernel\]"):
-        march.fused_runner()
+        native.need_llvmlite()

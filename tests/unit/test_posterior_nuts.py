@@ -73,7 +73,7 @@ def test_coordinates_go_there_and_back(reach):
     there = jax.jit(lambda at: constrained(free, at))
     np.testing.assert_allclose(there(jnp.asarray(u)), x, rtol=1e-9)
     traced = jax.jit(jax.jacfwd(there))(jnp.asarray(u))
-    np.testing.assert_allclose(slope(free, u), np.diag(traced), rtol=1e-6)
+    np.testing.assert_allclose(slope(free, jnp.asarray(u)), np.diag(traced), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

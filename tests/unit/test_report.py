@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from synthetic_results import OUTCOMES_CSV, STUDY, write_results
 
-from cohort.analysis import facts, figures, pictures
+from cohort.analysis import facts, figures
 from cohort.analysis.baseline import baseline_table
 from cohort.analysis.report import signed, write_report
 from cohort.analysis.series import Series, read_persons, read_series
@@ -128,18 +128,6 @@ def test_table_shows_published_beside_predicted(page: Page) -> None:
     assert re.search(r"BMD LS\s+from month 12\s+36\s+\+4\.0\s", page.words)
     assert "+5.5 to +6.5" in page.words
     assert "\u221286.0" in page.words
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures blank, for tests of words."""
-
-    def blank(figure: Figure, folder: Path, name: str, dpi: int) -> bytes:
-        folder.mkdir(exist_ok=True)
-        (folder / f"{name}.svg").write_text("<svg></svg>")
-        return b""
-
-    monkeypatch.setattr(pictures, "save", blank)
 
 
 def study_with(**changes: object) -> dict:
@@ -322,7 +310,7 @@ def test_signed_numbers(value: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(None, "–"), (20000, "20\u2009000"), (3.0, "3"), (1234.5, "1\u2009234"), (2.25, "2.2")],
+    [(None, "–"), (20000, "20\u202f000"), (3.0, "3"), (1234.5, "1\u202f234"), (2.25, "2.2")],
 )
 def test_counts_for_people(value: float | None, words: str) -> None:
     assert facts.number(value) == words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -256,6 +256,39 @@ def test_limits_where_all_responded_and_nobody_did_follow_by_hand() -> None:
     square = stats.norm.isf(0.025) ** 2
     assert low[0, 0] == pytest.approx((19 - square) / (19 + square), abs=1e-9)
     assert high[0, 0] == pytest.approx(1.0, abs=1e-9)
+
+
+def imputed_rates(treated: Sequence[int], n: int, control: int, controls: int) -> RateDifference:
+    """One trial, imputed as often as there are counts of responders of the treated arm."""
+    found = [rates([(x, n, control, controls)]) for x in treated]
+    return cast(RateDifference, combined(Effect.stacked([one.one(0) for one in found])))
+
+
+def test_limits_of_imputed_proportions_are_wilsons_of_lott_and_reiter() -> None:
+    """10.1080/00031305.2018.1473796: of one proportion, beside a control that is known."""
+    counts, n, m = np.array([21, 24, 19, 25, 22]), 40, 5
+    found = imputed_rates(counts.tolist(), n, 30_000, 100_000)
+    p = counts / n
+    mean, within, between = p.mean(), (p * (1 - p) / n).mean(), p.var(ddof=1)
+    r = (1 + 1 / m) * between / within
+    t = stats.t.isf(0.025, (m - 1) * (1 + 1 / r) ** 2)
+    # (mean - rate)^2 = t^2 (1 + r) rate (1 - rate) / n, solved for the rate
+    c = t**2 * (1 + r) / n
+    root = np.sqrt((2 * mean + c) ** 2 - 4 * (1 + c) * mean**2)
+    expected = (2 * mean + c + np.array([-root, root])) / (2 * (1 + c)) - 0.3
+    np.testing.assert_allclose(np.ravel(found.interval()), expected, rtol=2e-3)
+    assert found.df[0] == pytest.approx((m - 1) * (1 + 1 / r) ** 2, rel=1e-2)
+
+
+def test_imputed_proportions_without_differences_are_those_of_one_trial() -> None:
+    once = rates([(30, 50, 18, 60)])
+    found = imputed_rates([30] * 4, 50, 18, 60)
+    np.testing.assert_allclose(found.interval(), [v[0] for v in once.interval()], rtol=1e-9)
+    assert found.two_sided() == pytest.approx(once.two_sided()[0])
+    nobody = imputed_rates([0] * 3, 50, 0, 50)
+    low, high = nobody.interval()
+    assert low[0] == pytest.approx(-high[0])
+    assert 0 < high[0] < 0.1
 
 
 def test_the_score_errs_less_than_the_standard_error_under_the_null() -> None:

@@ -1,23 +1,38 @@
-"""Reports without their figures: tests of commands read words, and drawing takes seconds each."""
+"""Commands of the command line, run in this process and, where asked for, without the model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
+from pretend_simulator import PretendSimulator, Run
 
-from cohort.analysis import pictures
+from cohort.api import runs
+from cohort.cli import main
 
 
 @pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write blank files in the place of a report's figures."""
+def _words_only(undrawn: None) -> None:
+    """Leave figures blank: these tests read words."""
 
-    def blank(figure: Figure, folder: Path, name: str, dpi: int) -> bytes:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(b"")
-        (folder / f"{name}.svg").write_text("<svg></svg>", encoding="utf-8")
-        return b""
 
-    monkeypatch.setattr(pictures, "save", blank)
+@pytest.fixture
+def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; return exit code, stdout and stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Put a closed-form simulator in place of the model, in an empty working folder."""
+    monkeypatch.setattr(
+        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -5,13 +5,16 @@ Draws of the parameters differ in the size of the response, by a tenth from one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from cohort.results.block import BlockResult
 from cohort.results.outcomes import CHANGE, MEASURED, visit_columns
 from cohort.trial.schema import Study
+
+Run = Callable[..., tuple[int, str, str]]
+"""Runs a command from its words; exit code, stdout and stderr."""
 
 _LEVELS = {
     "bmd_lumbar_spine": (0.80, 6.0),

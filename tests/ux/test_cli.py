@@ -16,39 +16,15 @@ from pathlib import Path
 import pytest
 from bad_input_case import BASE, BadInputCase, arrange
 from bad_inputs import BAD_INPUTS
-from pretend_simulator import PretendSimulator
+from pretend_simulator import Run
 
 from cohort.api import device, runs
-from cohort.cli import catalog, main
+from cohort.cli import catalog
 from cohort.cli.progress import duration, progress_bar, words_for
 from cohort.errors import MachineFailure, TooManyFailed
 from cohort.execute.progress import Advanced, Compiling, silent
 
 HEAVY = ("jax", "jaxlib", "pandas", "matplotlib", "pint", "scipy", "pyarrow")
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return exit code, stdout and stderr."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Put a closed-form simulator in place of the model, in an empty working folder."""
-    monkeypatch.setattr(
-        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
-    )
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def in_a_process(*words: str, **more: str) -> subprocess.CompletedProcess[str]:

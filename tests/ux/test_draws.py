@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bad_input_case import BASE
-from pretend_simulator import PretendSimulator
+from pretend_simulator import Run
 
 import cohort as package
-from cohort.api import runs
-from cohort.cli import main
 from cohort.model.parameters import PARAMETERS, parameter_set, set_file
 from cohort.parameter_draws import load_draws
 
@@ -25,27 +23,13 @@ DRAWS = 4
 SET = "parameters.set=mine.toml"
 OWN = ("run", "own.toml", "--patients", "30", "--config", SET)
 FREEDOM = ("run", "freedom", "--patients", "30", "--config", SET)
-Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def cohort(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
-    """Run a command in this process, on a closed-form simulator, beside a study and a set."""
-    monkeypatch.setattr(
-        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
-    )
-    monkeypatch.chdir(tmp_path)
-    Path("own.toml").write_text(BASE)
-    Path("mine.toml").write_text(set_file("default").read_text(encoding="utf-8"))
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+@pytest.fixture(autouse=True)
+def _files(pretended: Path) -> None:
+    """Every test here has a study and a set beside it."""
+    (pretended / "own.toml").write_text(BASE)
+    (pretended / "mine.toml").write_text(set_file("default").read_text(encoding="utf-8"))
 
 
 def columns() -> dict[str, Any]:

@@ -8,26 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pretend_simulator import PretendSimulator
+from pretend_simulator import Run
 
 from cohort.api import runs
-from cohort.cli import main
 from cohort.resources import bundled, bundled_studies
 from cohort.therapy import Therapy, load_therapy, therapies
 from cohort.trial.evidence import EVIDENCE_WORDS, evidence_sentences
 from cohort.trial.study import arm_courses, load_study, parse_study, resolved
 
-Run = Callable[..., str]
+Answer = Callable[..., str]
 
 
 @pytest.fixture
-def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return stdout."""
+def answer(cohort: Run) -> Answer:
+    """Run a command that ends well; return stdout."""
 
     def run(*words: str) -> str:
-        capsys.readouterr()
-        assert main(words) == 0
-        return capsys.readouterr().out
+        code, out, _ = cohort(*words)
+        assert code == 0
+        return out
 
     return run
 
@@ -46,8 +45,8 @@ def weak(names: set[str]) -> list[Therapy]:
 
 
 @pytest.mark.parametrize("name", therapies())
-def test_show_tells_what_a_therapy_rests_on(cohort: Run, name: str) -> None:
-    evidence, told = load_therapy(name).evidence, cohort("show", name)
+def test_show_tells_what_a_therapy_rests_on(answer: Answer, name: str) -> None:
+    evidence, told = load_therapy(name).evidence, answer("show", name)
     assert f"  evidence: {evidence}\n" in told
     assert (EVIDENCE_WORDS.get(evidence, "evidence_in_words") in told) == (evidence != "trial")
 
@@ -61,10 +60,10 @@ def test_every_study_tells_its_weak_therapies_and_no_others(name: str) -> None:
     assert all(is_told(therapy, " ".join(sentences)) for therapy in weak(given))
 
 
-def test_show_tells_what_a_study_rests_on(cohort: Run) -> None:
-    told = cohort("show", "teichman2006")
+def test_show_tells_what_a_study_rests_on(answer: Answer) -> None:
+    told = answer("show", "teichman2006")
     assert is_told(load_therapy("cjc_1295"), told)
-    assert "stands behind it" not in cohort("show", "freedom")
+    assert "stands behind it" not in answer("show", "freedom")
 
 
 def taken_already(folder: Path) -> Path:
@@ -93,18 +92,12 @@ def study_of(population: str) -> dict:
     }
 
 
-def test_manifest_report_and_terminal_tell_it(
-    cohort: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_manifest_report_and_terminal_tell_it(answer: Answer, pretended: Path) -> None:
     """Of the arms, of the background, and of what the population was on already."""
-    monkeypatch.setattr(
-        runs, "simulator_factory", lambda study, device, drawn: lambda: PretendSimulator(study)
-    )
-    monkeypatch.chdir(tmp_path)
-    runs.run(study_of(str(taken_already(tmp_path))), out="run", patients=20)
+    runs.run(study_of(str(taken_already(pretended))), out="run", patients=20)
     manifest = json.loads(Path("run/manifest.json").read_text(encoding="utf-8"))
     page = html.unescape(Path("run/report.html").read_text(encoding="utf-8"))
-    told = cohort("resume", "run")
+    told = answer("resume", "run")
     expected = weak({"ibutamoren", "micronised_progesterone", "exemestane"})
     assert len(expected) == len(manifest["evidence"]) == 3
     for therapy in expected:

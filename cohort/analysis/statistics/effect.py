@@ -7,6 +7,7 @@ Degrees of freedom are infinite where the estimate is normal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -39,11 +40,25 @@ class Effect:
         half = t.isf(np.asarray(alpha) / 2, self.df) * self.se
         return self.estimate - half, self.estimate + half
 
+    def one(self, number: int) -> Self:
+        """Return those of one replicate (or imputation): the last axis but one is left out."""
+        parts = {name: value[..., number, :] for name, value in self._parts().items()}
+        return replace(self, **parts)
+
+    @staticmethod
+    def stacked(found: Sequence[Effect]) -> Effect:
+        """Return effects of one kind, each `(comparison,)`, as `(replicate, comparison)`."""
+        names = found[0]._parts()
+        parts = {n: np.stack([getattr(one, n) for one in found], axis=-2) for n in names}
+        return replace(found[0], **parts)
+
     def where(self, chosen: npt.NDArray[np.bool_], other: Self) -> Self:
         """Return these effects where chosen, else others of the same kind."""
-        names = [field.name for field in fields(self)]
-        parts = {n: np.where(chosen, getattr(self, n), getattr(other, n)) for n in names}
-        return replace(self, **parts)
+        mine, others = self._parts(), other._parts()
+        return replace(self, **{n: np.where(chosen, mine[n], others[n]) for n in mine})
+
+    def _parts(self) -> dict[str, Reals]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def statistic(self, null: float = 0.0) -> Reals:
         """Return the test statistic; NaN where there is no standard error."""

@@ -85,10 +85,8 @@ def _over_imputations(trial: Trial, method: Method, comparisons: Sequence[Compar
     for number in range(trial.arm.shape[0]):
         one = trial.one(number)
         if np.isfinite(one.endpoint).all():  # nothing is missing, so there is nothing to draw
-            effect = _at_the_end(one, method, comparisons, one.endpoint)
-            found.append(Effect(effect.estimate[0], effect.se[0], effect.df[0], effect.n[0]))
+            found.append(_at_the_end(one, method, comparisons, one.endpoint).one(0))
             continue
         values = imputed(one, method.imputations, reference)
         found.append(combined(_at_the_end(one, method, comparisons, values[..., -1])))
-    names = ("estimate", "se", "df", "n")
-    return Effect(*(np.stack([getattr(part, name) for part in found]) for name in names))
+    return Effect.stacked(found)

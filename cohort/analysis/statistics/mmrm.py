@@ -228,7 +228,8 @@ def _scored(
     moment = np.einsum("pst,pkt->sk", w, sums.xy)
     precision = np.linalg.inv(gram)
     beta = (precision @ moment.ravel()).reshape(visits, q)
-    wew = np.einsum("pst,jtu,puv->pjsv", w, elements, w)
+    we = w[:, None] @ elements
+    wew = we @ w[:, None]
     slopes = np.einsum("pjst,pkl->jsktl", wew, sums.xx).reshape(-1, visits * q, visits * q)
     bend = precision @ slopes
     # h_p[t, s] = sum over covariates of F times G_p: traces over people become traces over visits.
@@ -239,14 +240,20 @@ def _scored(
     trace = np.einsum("p,pst,jts->j", sums.count, w, elements)
     trace = trace - np.einsum("pst,pjts->j", h, wew)
     score = -0.5 * (trace - np.einsum("pjst,pts->j", wew, residual))
-    we = np.einsum("pst,jtu->pjsu", w, elements)
-    information = np.einsum("p,pjst,pkts->jk", sums.count, we, we)
-    wewew = np.einsum("pjst,ptu,pkuv->pjksv", we, w, np.swapaxes(we, -1, -2))
-    information = information - 2 * np.einsum("pst,pjkts->jk", h, wewew)
+    # Traces of products of two are products of them as vectors, over patterns and visits together.
+    information = _traces(sums.count[:, None, None, None] * we, we)
+    information = information - 2 * _traces(h[:, None] @ we, np.swapaxes(wew, -1, -2))
     information = information + np.einsum("jab,kba->jk", bend, bend)
     shifted = beta.copy()
     shifted[:, 0] += centre
     return score, RepeatedMeasures(shifted, covariance, precision, slopes, information / 2, False)
+
+
+def _traces(left: Reals, right: Reals) -> Reals:
+    """Return the sums over p of tr(left_pj right_pk), `(j, k)`; `(p, element, visit, visit)`."""
+    one = np.moveaxis(left, 1, 0).reshape(left.shape[1], -1)
+    other = np.moveaxis(np.swapaxes(right, -1, -2), 1, 0).reshape(right.shape[1], -1)
+    return one @ other.T
 
 
 def _small(step: Reals, covariance: Reals, elements: Reals) -> bool:

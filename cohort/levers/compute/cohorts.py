@@ -25,6 +25,7 @@ from cohort.model.arrays import Patients
 from cohort.model.endocrine.own import hormones
 from cohort.model.observables.hormones import endogenous
 from cohort.results.outcomes import BY_NAME
+from cohort.solve.backward import Derive
 from cohort.solve.compiled import tile_person
 from cohort.solve.exposures import StepForcing, add_drug_parameters, drug_numbers
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR, live
@@ -147,14 +148,14 @@ class Cohorts:
         field = "values" if factor.kind == "parameter" else "moves"
         return still._replace(**{field: grown})
 
-    def individuals(self, levers: Levers, rolled: bool = False) -> Patients:
+    def individuals(self, levers: Levers, derive: Derive = "none") -> Patients:
         """Return every output of every person under every setting, `(column, lane)`.
 
         The persons of one evaluation are neighbours among the lanes.
 
         Args:
             levers: settings; traced ones give derivatives.
-            rolled: as in `solve.history.live`.
+            derive: as in `solve.history.live`.
         """
         values = {**self._base, **jax.tree.map(self._in_lanes, levers.values)}
         moves = jax.tree.map(self._in_lanes, levers.moves)
@@ -166,7 +167,7 @@ class Cohorts:
         person = tile_person(values, tile)
         first_day = float(self._plan.grid.start[0])
         past = persons.noise[: LATE_NODES + 1]
-        state = live(person, tile["age"] + first_day / DAYS_PER_YEAR, past, rolled)
+        state = live(person, tile["age"] + first_day / DAYS_PER_YEAR, past, derive)
         numbers = replace(
             drug_numbers(self._plan.drugs, values),
             antibody=given.antibody,
@@ -187,7 +188,7 @@ class Cohorts:
                 numbers,
                 len(self._months),
                 self._cells,
-                rolled=rolled,
+                derive=derive,
             )
             return told(seen, tile)
 
@@ -208,7 +209,7 @@ class Cohorts:
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *tangents)
 
         def function(levers: Levers) -> Patients:
-            return self.individuals(levers, rolled=True)
+            return self.individuals(levers, derive="forward")
 
         @jax.jit
         def along(base: Levers, directions: Levers):

@@ -77,6 +77,7 @@ class Printer:
         self.vector = f"<{lanes} x {form.real}>"
         self.wholes = f"<{lanes} x {form.whole}>"
         self.lines: list[str] = []
+        self.intrinsics: dict[str, None] = {}
 
     def line(self, text: str) -> str:
         """Add a line and return the name of its result."""
@@ -119,6 +120,16 @@ class Printer:
         kind = f"<{self.lanes} x i1>"
         return self.line(f"select {kind} {where}, {self.vector} {then}, {self.vector} {otherwise}")
 
+    def root(self, x: str) -> str:
+        """Return the square root."""
+        name = f"@llvm.sqrt.v{self.lanes}f{8 * self.form.size}"
+        self.intrinsics[name] = None
+        return self.line(f"call {FREE} {self.vector} {name}({self.vector} {x})")
+
+    def least(self, one: str, other: str) -> str:
+        """Return the smaller; not a number where the first is not."""
+        return self.chosen(self.above(one, other), other, one)
+
     def largest(self, one: str, other: str) -> str:
         """Return the larger; not a number where the first is not."""
         return self.chosen(self.above(other, one), other, one)
@@ -149,6 +160,22 @@ class Printer:
         power = self.bits("shl", self.as_bits(shifted), self.integer(form.mantissa))
         return self.as_real(self.bits("add", self.as_bits(value), power))
 
+    def exponential_less_one(self, x: str) -> str:
+        """Return `exp(x) - 1`: near 0 by its series, elsewhere by the exponential."""
+        form = self.form
+        square = self.real("fmul", x, x)
+        near = self.above(self.number(0.25 * math.log(2.0) ** 2), square)
+        terms = [1.0 / math.factorial(i) for i in reversed(range(1, form.exp_terms + 1))]
+        small = self.real("fmul", x, self.series(x, terms))
+        return self.chosen(near, small, self.real("fsub", self.exponential(x), self.number(1.0)))
+
+    def finite(self, x: str) -> str:
+        """Return where a number is one and finite: its exponent's bits are not all ones."""
+        form = self.form
+        exponent = ((1 << (8 * form.size - 1 - form.mantissa)) - 1) << form.mantissa
+        bits = self.bits("and", self.as_bits(x), self.integer(exponent))
+        return self.line(f"icmp ne {self.wholes} {bits}, {self.integer(exponent)}")
+
     def logarithm(self, x: str) -> str:
         """Return `log(x)` of normal positive `x`: of its power of two, and a series of the rest."""
         form = self.form
@@ -169,6 +196,15 @@ class Printer:
         high = self.real("fmul", power, self.number(form.log_two[0]), flags=BOUND)
         return self.real("fadd", self.real("fadd", value, low, flags=BOUND), high, flags=BOUND)
 
+    def logarithm_of_one_more(self, x: str) -> str:
+        """Return `log(1 + x)`: what rounding takes from the sum, it takes from both (Kahan)."""
+        one = self.number(1.0)
+        total = self.real("fadd", x, one, flags="")
+        kept = self.real("fsub", total, one, flags="")
+        value = self.real("fmul", self.logarithm(total), self.real("fdiv", x, kept))
+        nothing = self.line(f"fcmp oeq {self.vector} {kept}, {self.number(0.0)}")
+        return self.chosen(nothing, x, value)
+
     def operation(self, name: str, params: dict[str, Any], operands: list[str]) -> str:
         """Add one of JAX's operations on numbers.
 
@@ -182,9 +218,15 @@ class Printer:
             return operands[0]
         known = {
             "exp": self.exponential,
+            "expm1": self.exponential_less_one,
             "log": self.logarithm,
+            "log1p": self.logarithm_of_one_more,
+            "sqrt": self.root,
             "max": self.largest,
+            "min": self.least,
             "gt": self.above,
+            "lt": lambda one, other: self.above(other, one),
+            "is_finite": self.finite,
             "select_n": lambda where, otherwise, then: self.chosen(where, then, otherwise),
         }
         if name not in known:

@@ -1,13 +1,19 @@
-"""A function of scalars and arrays of one shape as a graph of operations, each once."""
+"""A function of patients' values and of shared numbers as a graph of operations, each once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+
+Shape: TypeAlias = tuple[int, ...]
+Found: TypeAlias = int | np.ndarray
+"""The node of a value, or those of an array of shared numbers, in its shape."""
 
 # Cheaper to compute again than to store and load.
 REPEATED = {"neg", "broadcast_in_dim", "convert_element_type"}
@@ -32,18 +38,26 @@ class Graph:
         literals: the values of the nodes that are numbers.
     """
 
-    def __init__(self) -> None:
-        """Begin without operations."""
+    def __init__(self, patients: Shape) -> None:
+        """Begin without operations.
+
+        Args:
+            patients: the shape of values of which each patient has its own.
+        """
+        self._patients = patients
         self.nodes: list[Node] = []
         self.arguments: list[int] = []
         self.literals: dict[int, Any] = {}
         self._seen: dict[Any, int] = {}
 
-    def argument(self, scalar: bool) -> int:
-        """Add an argument and return its node."""
-        self.nodes.append(Node(None, (), {}, scalar))
-        self.arguments.append(len(self.nodes) - 1)
-        return self.arguments[-1]
+    def argument(self, shape: Shape) -> Found:
+        """Add an argument and return its node, or those of an array of shared numbers."""
+        if shape in ((), self._patients):
+            self.nodes.append(Node(None, (), {}, shape == ()))
+            self.arguments.append(len(self.nodes) - 1)
+            return self.arguments[-1]
+        places = [self.argument(()) for _ in range(prod(shape))]
+        return np.array(places, int).reshape(shape)
 
     def constant(self, literal: Literal) -> int:
         """Return the node of a number."""
@@ -62,22 +76,25 @@ class Graph:
             self._seen[key] = len(self.nodes) - 1
         return self._seen[key]
 
-    def add(self, jaxpr: Jaxpr, arguments: Sequence[int]) -> list[int]:
+    def add(self, jaxpr: Jaxpr, arguments: Sequence[Found]) -> list[Found]:
         """Add a function's operations and return the nodes of its results."""
         at = dict(zip(jaxpr.invars, arguments, strict=True))
 
-        def find(atom: Any) -> int:
+        def find(atom: Any) -> Found:
             return self.constant(atom) if isinstance(atom, Literal) else at[atom]
 
         for equation in jaxpr.eqns:
             operands = tuple(find(atom) for atom in equation.invars)
+            nodes = tuple(operand for operand in operands if isinstance(operand, int))
             inner = equation.params.get("jaxpr")
+            out = equation.outvars[0]
             if isinstance(inner, ClosedJaxpr):
                 found = self.add(inner.jaxpr, operands)
                 at.update(zip(equation.outvars, found, strict=True))
+            elif len(nodes) == len(operands):
+                at[out] = self.operation(equation.primitive, nodes, equation.params, out.aval)
             else:
-                out = equation.outvars[0]
-                at[out] = self.operation(equation.primitive, operands, equation.params, out.aval)
+                at[out] = _taken(equation, operands[0])
         return [find(atom) for atom in jaxpr.outvars]
 
     def evaluate(self, node: int, known: dict[int, Any]) -> Any:
@@ -127,12 +144,29 @@ class Graph:
         return kept & alive
 
 
-def traced(function: Callable[..., Any], *arguments: Any) -> tuple[Graph, list[int], Any]:
+def _taken(equation: Any, array: Any) -> Found:
+    """Return what an equation takes out of an array of shared numbers."""
+    name, given = equation.primitive.name, equation.params
+    if name == "slice":
+        strides = given["strides"] or (1,) * array.ndim
+        cuts = zip(given["start_indices"], given["limit_indices"], strides, strict=True)
+        taken = array[tuple(slice(*cut) for cut in cuts)]
+    elif name == "squeeze":
+        taken = np.squeeze(array, axis=given["dimensions"])
+    else:
+        raise ValueError(f"'{name}' of an array of shared numbers: only its entries can be used")
+    return taken if taken.ndim else int(taken)
+
+
+def traced(
+    function: Callable[..., Any], *arguments: Any, patients: Shape
+) -> tuple[Graph, list[int], Any]:
     """Return a function's graph, the nodes of its results, and the tree that they are leaves of.
 
     Args:
-        function: element-wise, of scalars and arrays of one shape.
+        function: element-wise, of values of patients and of shared numbers or arrays of them.
         arguments: examples of what it takes, in trees.
+        patients: the shape of values of which each patient has its own.
     """
     leaves, tree = jax.tree.flatten(arguments)
     shape: list[Any] = []
@@ -145,6 +179,6 @@ def traced(function: Callable[..., Any], *arguments: Any) -> tuple[Graph, list[i
     found = jax.make_jaxpr(flat)(*leaves)
     if found.consts:
         raise ValueError("a function that is cut into operations takes its arrays as arguments")
-    graph = Graph()
-    places = [graph.argument(jax.numpy.ndim(leaf) == 0) for leaf in leaves]
-    return graph, graph.add(found.jaxpr, places), shape[0]
+    graph = Graph(patients)
+    places = [graph.argument(jax.numpy.shape(leaf)) for leaf in leaves]
+    return graph, [int(result) for result in graph.add(found.jaxpr, places)], shape[0]
