@@ -27,6 +27,7 @@ import numpy as np
 from benchmarks.regimens import MEN, NAMED, WITHIN_DAY, Treatments
 from benchmarks.throughput import machine, save
 from benchmarks.two_paths import BONE, MARKERS, fast, gap, study_of
+from cohort.api.device import configure
 from cohort.solve.grid import ACCURACY
 from cohort.solve.plan import make_plan
 from cohort.solve.reference import Reference
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("study", nargs="?", default="freedom", help="that is timed")
     parser.add_argument("--quick", action="store_true", help="few persons, regimens and rounds")
     chosen = parser.parse_args()
+    configure()
     before = os.getloadavg()[0]
     groups, patients, rounds = GROUPS, 4096, 5
     if chosen.quick:

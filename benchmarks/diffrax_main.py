@@ -33,6 +33,7 @@ import numpy as np
 from benchmarks.accuracy import ERRORS, largest_errors
 from benchmarks.one_arm import OneArm
 from benchmarks.throughput import machine, save
+from cohort.api.device import configure
 from cohort.model.arrays import Patients, State
 from cohort.model.endocrine.own import hormones
 from cohort.model.exposure import Exposure
@@ -285,6 +286,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="few patients, one round")
     quick = parser.parse_args().quick
+    configure()
     before = os.getloadavg()[0]
     rows = measure(*((COMPARED, COMPARED, 1) if quick else (2048, 64, 3)))
     show(rows)

@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.one_arm import OneArm, finer
 from benchmarks.throughput import machine, save
+from cohort.api.device import configure
 from cohort.trial.study import load_study
 
 LIMITS = {"reverse_over_forward": 4.0, "memory_growth": "the square root of the steps"}
@@ -120,6 +121,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="few patients, one round")
     quick = parser.parse_args().quick
+    configure()
     before = os.getloadavg()[0]
     patients, rounds = (16, 1) if quick else (512, 5)
     with jax.enable_x64(True):

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cohort.api.device import configure
+
 if TYPE_CHECKING:
     from calibration.problem import Problem
 
@@ -130,6 +132,7 @@ def main() -> None:
     parser.add_argument("job", nargs="?", default="full")
     parser.add_argument("--rounds", type=int, default=5, help="repeats that a median is taken of")
     chosen = parser.parse_args()
+    configure(precision="float64")
     with jax.enable_x64(True):
         report = measure(chosen.job, chosen.rounds)
     show(report)

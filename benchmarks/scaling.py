@@ -31,6 +31,7 @@ import jax
 import numpy as np
 
 from benchmarks.throughput import arms_of, largest_errors, machine, outcomes, read_reference, save
+from cohort.api.device import configure
 from cohort.solve.simulate import make_simulator
 from cohort.trial.schema import Study
 from cohort.trial.study import load_study, parse_study
@@ -278,6 +279,7 @@ def main() -> None:
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.cores])
         child(chosen.study, chosen.persons, Path(chosen.child), chosen.kernel)
         return
+    configure()
     before, quick, study = os.getloadavg()[0], chosen.quick, chosen.study
     rounds, patients = (1, 2048) if quick else (5, 4096)
     report = machine() | {

@@ -21,8 +21,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import jax
-
 from benchmarks.peers import others
 from benchmarks.peers.cases import FEW_MONTHS, FUSED, Case, Run, cases
 from benchmarks.peers.table import Row, ratios, show
@@ -36,6 +34,7 @@ from benchmarks.peers.work import (
     errors,
 )
 from benchmarks.throughput import machine, save
+from cohort.api.device import configure
 
 ROUNDS, ENOUGH = 3, 8.0
 """Each case is timed in so many rounds, or in as many as take so many seconds."""
@@ -92,7 +91,7 @@ def check(whole: Work) -> dict[str, float]:
 
 def main() -> None:
     """Time what the command line names, print it and write the results file."""
-    jax.config.update("jax_enable_x64", True)
+    configure(precision="float64")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

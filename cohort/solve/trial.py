@@ -149,13 +149,13 @@ def treat(
     """
     person = in_lanes(person, age) if derive == "reverse" else person
     treated, course, before = entering(state, person, age, noise, steps, numbers)
-    if derive != "none":
-        return _treat_derived(treated, course, noise, steps, visits, cells_too, derive)
+    if derive == "reverse":
+        return _treat_back(treated, course, noise, steps, visits, cells_too)
 
     def body(carry, xs: Steps):
         course, seen = carry
         slow = slow_noise_at(noise, xs.node), slow_noise_at(noise, node_after(xs))
-        course, after = advance(treated, course, xs, slow)
+        course, after = advance(treated, course, xs, slow, derive)
 
         def record(seen):
             outputs = observe_after(treated, course, xs, after, cells_too)
@@ -178,16 +178,15 @@ def treat(
     return seen, course.bad_day
 
 
-def _treat_derived(
+def _treat_back(
     treated: Treated,
     course: Course,
     noise: Patients,
     steps: Steps,
     visits: int,
     cells_too: bool,
-    derive: Derive,
 ) -> tuple[State, Patients]:
-    """Make all steps as derivatives take them.
+    """Make all steps as derivatives in reverse mode take them.
 
     States are kept at visits and observed after the last, so that nothing but the steps themselves
     is made again on the way back.
@@ -202,7 +201,7 @@ def _treat_derived(
     def body(carry, now: Steps):
         course, kept = carry
         slow = slow_noise_at(noise, now.node), slow_noise_at(noise, node_after(now))
-        course, _ = advance(treated, course, now, slow, derive)
+        course, _ = advance(treated, course, now, slow, "reverse")
         slot = jnp.where(now.visit < 0, visits, now.visit)  # the last is for what nobody sees
         kept = jax.lax.dynamic_update_index_in_dim(kept, packed(course), slot, 0)
         return (course, kept), None
