@@ -40,7 +40,7 @@ LIMITS = {"linear_in_patients": 1.10, "cpu_per_wall": 1.7, "peak_memory_gb": 3.0
 PATIENTS = (1_000, 10_000, 100_000, 1_000_000)
 YEARS = (1, 2, 3, 5, 10)
 ARMS = (1, 2, 4, 8)
-BLOCKS = (2048, 4096, 8192, 16384)
+BLOCKS = (2048, 16384)
 KERNELS = ("xla", "fused")
 
 
@@ -281,7 +281,7 @@ def main() -> None:
         return
     configure()
     before, quick, study = os.getloadavg()[0], chosen.quick, chosen.study
-    rounds, patients = (1, 2048) if quick else (5, 4096)
+    rounds, patients = (1, 2048) if quick else (3, 4096)
     report = machine() | {
         "study": study,
         "limits": LIMITS,
