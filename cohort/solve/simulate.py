@@ -20,12 +20,11 @@ from jax.typing import ArrayLike
 from cohort.errors import BadInput
 from cohort.fused.native import need_llvmlite
 from cohort.model.arrays import Patients, State
-from cohort.patients.covariates import HORMONES
-from cohort.patients.randomness import id_words, stream_key
+from cohort.patients.randomness import stream_key
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.variability import Variability
 from cohort.results.block import BlockResult
-from cohort.results.outcomes import MEASURED, OUTCOMES, SITES, visit_columns
+from cohort.results.outcomes import MEASURED, OUTCOMES, visit_columns
 from cohort.solve import compiled, fused
 from cohort.solve.arrivals import arrivals
 from cohort.solve.block_rows import Rows, empty_rows, patient_columns
@@ -55,12 +54,12 @@ from cohort.solve.plan import (
 )
 from cohort.solve.realise import Solved, needed_columns, realise, solved_once
 from cohort.solve.schedule import Forcing
+from cohort.solve.tile_of_persons import tile_of
 from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
 from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
-RECRUITED = (*(f"t_score_{site}" for site in SITES.values()), *HORMONES)
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
@@ -296,37 +295,16 @@ class StudySimulator:
     def _persons(
         self, sampled: Sampled, adherence: np.ndarray, where: slice
     ) -> tuple[dict, Patients]:
-        ids = sampled.ids[where]
-
-        def lane(values: ArrayLike) -> Patients:
-            part = np.asarray(values)[where]
-            return self._real(np.pad(part, (0, TILE - len(ids)), mode="edge"))
-
-        high, low = id_words(np.pad(ids, (0, TILE - len(ids)), mode="edge"))
-        own = sampled.covariates
-        male = np.asarray(own["male"])
-        tile = {
-            "age": lane(own["age"]),
-            # A man's is never read, but must not be NaN.
-            "life": {
-                "age_at_menopause": lane(np.where(male > 0, 50.0, own["age_at_menopause"])),
-                "menopause_width": lane(own["menopause_width"]),
-            }
-            | ({"male": lane(male)} if self._with_men else {}),
-            "conditions": {
-                name: (lane(amount), lane(own["age"]) - lane(years))
-                for name, (amount, years) in sampled.conditions.items()
-            },
-            "recruited": {name: lane(own[name]) for name in RECRUITED},
-            "reference": {
-                name: lane(values)
-                for name, values in self._reference.of(male, self._male_reference).items()
-            },
-            "eta": {name: lane(value) for name, value in sampled.eta.items()}
-            | {"adherence": lane(adherence)},
-            "high": high,
-            "low": low,
-        }
+        male = np.asarray(sampled.covariates["male"])
+        tile = tile_of(
+            sampled,
+            {"adherence": adherence},
+            self._reference.of(male, self._male_reference),
+            where,
+            with_men=self._with_men,
+            dtype=self._dtype,
+        )
+        high, low = tile["high"], tile["low"]
         key = stream_key(self._study.seed, "noise")
         return tile, draw_noise(key, high, low, self._noise_sd, self._noise_years, self._nodes)
 

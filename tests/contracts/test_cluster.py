@@ -104,6 +104,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path, cluster: str) -> No
     assert digests(out) == unbroken("paired")
 
 
+@pytest.mark.slow
 def test_shares_of_which_one_is_computed_on_a_cluster_merge(tmp_path: Path, cluster: str) -> None:
     out = tmp_path / "run"
     ran(out, shard=Shard(2, 2), executor=RayCluster(workers=2))
@@ -149,6 +150,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+@pytest.mark.slow
 def test_a_sensitivity_job_writes_the_bytes_of_a_local_one(tmp_path: Path, cluster: str) -> None:
     job = load_job(SENSITIVITY)
 

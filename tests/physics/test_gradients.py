@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from worlds import BONE, MARKERS, NODES, life_of, make_arm, typical_effects, val
 from cohort.model.endocrine.own import hormones
 from cohort.model.person import make_person
 from cohort.model.steady_state import steady_state
+from cohort.solve.backward import Derive
 from cohort.solve.exposures import add_drug_parameters, drug_numbers
 from cohort.solve.history import live
 from cohort.solve.trial import treat
@@ -35,13 +36,16 @@ def outcome() -> Any:
     noise = jnp.asarray(draw.normal(0.0, 0.1, (NODES, 2, 1)))
     age = jnp.full(1, 62.0)
 
-    def of(logs: dict[str, Any], lived: bool = True) -> Any:
+    def of(logs: dict[str, Any], lived: bool = True, derive: Derive = "none") -> Any:
         changed = values() | {name: jnp.exp(value) for name, value in logs.items()}
         numbers = drug_numbers(arm.drugs, changed)
         person = make_person(changed, typical_effects(), life_of())
         person = add_drug_parameters(person, numbers)
-        state = live(person, age, noise) if lived else steady_state(person, hormones(person, age))
-        seen, _ = treat(state, person, age, noise, arm.steps, numbers, arm.visits)
+        if lived:
+            state = live(person, age, noise, derive)
+        else:
+            state = steady_state(person, hormones(person, age))
+        seen, _ = treat(state, person, age, noise, arm.steps, numbers, arm.visits, derive=derive)
         return jnp.stack([jnp.log(seen[name][-1, 0]) for name in (*BONE, *MARKERS)])
 
     return of
@@ -53,7 +57,7 @@ def start() -> dict[str, Any]:
 
 def test_forward_derivatives_match_finite_differences() -> None:
     run = jax.jit(outcome())
-    jacobian = jax.jit(jax.jacfwd(outcome()))(start())
+    jacobian = jax.jit(jax.jacfwd(partial(outcome(), derive="forward")))(start())
     width = 1e-5
     for name in VARIED:
         high, low = (run(start() | {name: start()[name] + s * width}) for s in (1, -1))
@@ -68,14 +72,15 @@ def test_forward_derivatives_match_finite_differences() -> None:
 
 def test_reverse_mode_through_a_trial_agrees_with_forward_mode() -> None:
     """One number that depends on every output, from the steady state through the trial."""
-    weights = jnp.linspace(0.5, 1.5, 6)
+    weights, run = jnp.linspace(0.5, 1.5, 6), outcome()
 
-    def score(logs: dict[str, Any]) -> Any:
-        return weights @ outcome()(logs, lived=False)
+    def score(logs: dict[str, Any], derive: Derive) -> Any:
+        return weights @ run(logs, lived=False, derive=derive)
 
     draw = np.random.default_rng(4)
     way = {name: jnp.asarray(draw.normal()) for name in VARIED}
-    backward = jax.jit(jax.grad(score))(start())
-    _, forward = jax.jit(lambda logs, way: jax.jvp(score, (logs,), (way,)))(start(), way)
+    backward = jax.jit(jax.grad(partial(score, derive="reverse")))(start())
+    ahead = partial(score, derive="forward")
+    _, forward = jax.jit(lambda logs, way: jax.jvp(ahead, (logs,), (way,)))(start(), way)
     along = sum(float(backward[name] * way[name]) for name in VARIED)
     np.testing.assert_allclose(along, forward, rtol=1e-9)

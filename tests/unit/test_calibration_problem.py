@@ -150,6 +150,7 @@ def test_starts_together_have_their_own_losses(problem: Problem, x: np.ndarray, 
     assert np.abs(slopes[0] - slopes[1]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_corrections_and_errors_of_a_round_enter_loss_and_gradient(
     problem: Problem, x: np.ndarray, start: np.ndarray
 ):
