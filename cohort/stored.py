@@ -3,8 +3,8 @@
 JAX's own cache spares compiling alone, yet tracing and lowering take longer than the rest of a
 small run. Two files lie here for each program:
 
-- the program, by a digest of its text and of what compiled it: the versions of JAX and its
-  compiler, the device, JAX's settings, XLA's flags;
+- the program, by a digest of its text, of its arguments' shapes and types, and of what compiled
+  it: the versions of JAX and its compiler, the device, JAX's settings, XLA's flags;
 - the way to it without tracing, by a digest of everything that the text follows from: every source
   file of this package, and the shapes, types and static values of the arguments. What a kept
   function computes with must therefore be an argument or stand in the source: nothing that is read
@@ -144,8 +144,8 @@ class _Program:
             tree: structure of its arguments.
             kind: everything else by which calls differ.
         """
-        words = source_digest(), _circumstances(), name, str(tree), kind
-        self._folder, self._name = folder, name
+        self._folder, self._name, self._kind = folder, name, repr((str(tree), kind))
+        words = source_digest(), _circumstances(), name, self._kind
         self._path = folder / f"{name}-{_digest(repr(words))}.way"
         self._inputs = jax.tree.structure((jax.tree.unflatten(tree, [0] * tree.num_leaves), {}))
         self._ready: Callable | None = None
@@ -183,7 +183,8 @@ class _Program:
         # Code outside the program is bound in when JAX lowers, so that it would be missing later.
         if "custom_call" in text:
             return lower(None).compile()
-        file = f"{self._name}-{_digest(_circumstances() + text)}.program"
+        # The text leaves out arguments that are never read, yet the program minds their shapes.
+        file = f"{self._name}-{_digest(_circumstances() + self._kind + text)}.program"
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), lowered.out_info)
         self.way = _Way(file, shapes)
         # Other sources, yet the same program.

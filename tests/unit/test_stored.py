@@ -255,3 +255,16 @@ def test_inside_other_compiled_functions_it_is_a_plain_one(folder: Path, traced:
     doubled = jax.vmap(lambda x: function(x, PAIR, 3).parts["other"])(np.stack([X, 2 * X]))
     np.testing.assert_array_equal(doubled, [2 * X, 4 * X])
     assert not folder.exists()
+
+
+def test_an_argument_that_is_never_read_may_have_any_shape(folder: Path) -> None:
+    """What is compiled is one text for all of its shapes, and not one program."""
+
+    def first(x: Any, unread: Any) -> Any:
+        return x + 1.0
+
+    for _ in range(2):  # compiled, then from the files
+        kept = Stored(first)
+        for length in (3, 7):
+            np.testing.assert_array_equal(kept(X, np.zeros(length, np.float32)), X + 1.0)
+    assert len(files(folder)) == 2
