@@ -20,23 +20,10 @@ from bad_jobs import BAD_JOBS
 from calibration.job.load import load_job, parse
 from calibration.job.selection import select
 from calibration.job.settle import settle
-from cohort.cli import main
 from cohort.errors import BadInput
 
 Run = Callable[..., tuple[int, str, str]]
 GOOD = BadJobCase("good", ())
-
-
-@pytest.fixture
-def cohort(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; return exit code, stdout and stderr."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.mark.parametrize("case", BAD_JOBS, ids=lambda case: case.id)
