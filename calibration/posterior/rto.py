@@ -182,7 +182,7 @@ def frame_at(misfit: Misfit, x: np.ndarray) -> Frame:
     found = least_squares(
         lambda u: misfit.remembered_slopes(u)[0],
         start,
-        jac=by_coordinates,  # pyright: ignore[reportArgumentType]  # it may be a function
+        jac=by_coordinates,  # pyright: ignore[reportArgumentType]  # SciPy takes a function here; its types name words alone
         x_scale="jac",
         max_nfev=CENTRE_STEPS,
         ftol=1e-8,

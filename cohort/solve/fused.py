@@ -36,14 +36,12 @@ def run_history(values: Mapping, tile: Mapping, noise: Patients, first_day: Pati
     """As of `compiled`."""
     life, state = begin_history(values, tile, first_day)
     ends = {"early": EARLY_YEARS, "late": LATE_YEARS}
-    node = LATE_YEARS * LATE_NODES
-    below = np.minimum(node.astype(int), LATE_NODES - 1)
     # No noise runs through the years before the noisy ones.
-    noisy = np.arange(len(node)) > EARLY
-    ends |= {"low": noisy * (1.0 - (node - below)), "high": noisy * (node - below)}
+    ends |= {"node": LATE_YEARS * LATE_NODES, "noisy": np.arange(len(LATE_YEARS)) > EARLY}
     rows = {name: np.stack([end[:-1], end[1:]], axis=1) for name, end in ends.items()}
-    never = np.full(history.STEPS, -1)
-    reads = [below[:-1], below[:-1] + 1, below[1:], below[1:] + 1]
+    weights, reads = _lookups(rows.pop("node"), LATE_NODES + 1)
+    noisy, never = rows.pop("noisy"), np.full(history.STEPS, -1)
+    rows |= {name: noisy * weight for name, weight in weights.items()}
     return march(A_STEP_OF_LIFE, state, life, rows, never, 0, _records(noise), reads)[0]
 
 
@@ -61,11 +59,8 @@ def run_arm(
     """As of `compiled`."""
     treated, course = begin_arm(state, values, tile, numbers, noise, steps)
     now = jax.tree.map(lambda x: np.asarray(x)[: int(count)], steps)
-    before, after = now.node, node_after(now)
-    below = [np.clip(at.astype(int), 0, noise.shape[0] - 2) for at in (before, after)]
-    part = np.stack([before - below[0], after - below[1]], axis=1)
-    rows = {"now": now, "low": 1.0 - part, "high": part}
-    reads = [below[0], below[0] + 1, below[1], below[1] + 1]
+    weights, reads = _lookups(np.stack([now.node, node_after(now)], axis=1), noise.shape[0])
+    rows = {"now": now} | weights
     end, seen = march(
         step_of_arm(extras), course, treated, rows, now.visit, visits, _records(noise), reads
     )
@@ -119,6 +114,23 @@ def _records(noise: Patients) -> Noise:
     """Return the nodes of the slow noise as rows of a table."""
     nodes: Any = np.asarray(noise)  # cut by NumPy, since JAX would compile a program for it
     return Noise(nodes[:, 0], nodes[:, 1])
+
+
+def _lookups(node: np.ndarray, records: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Return how to read the slow noise at both ends of each step, linear between its nodes.
+
+    Args:
+        node: position of the ends among the nodes, `(step, 2)`.
+        records: number of nodes.
+
+    Returns:
+        weights of the nodes below and above, `(step, 2)` each, and which those are, for the start
+        and then for the end, `(step,)` each.
+    """
+    below = np.clip(node.astype(int), 0, records - 2)
+    part = node - below
+    reads = [below[:, 0], below[:, 0] + 1, below[:, 1], below[:, 1] + 1]
+    return {"low": 1.0 - part, "high": part}, reads
 
 
 def _slow(row: Mapping, records: tuple[Noise, ...]) -> tuple[Noise, Noise]:
