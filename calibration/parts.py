@@ -21,7 +21,7 @@ from calibration.free import Free
 from calibration.groups import Group, predict
 from calibration.likelihood import robust
 from calibration.reading import Reading, flat, mean_rows
-from cohort.execute.crew import usable_cores
+from cohort.cores import usable_cores
 from cohort.model.arrays import Patients
 from cohort.solve.backward import Derive
 

@@ -10,6 +10,8 @@ small run. Two files lie here for each program:
   function computes with must therefore be an argument or stand in the source: nothing that is read
   from a file may be built into it.
 
+`kept` keeps by such a digest what else takes long to make: the machine code of `cohort.fused`.
+
 Each file carries a digest of its content. One that is missing, damaged, or of no use to this
 machine is passed over, and what it should hold is made and written anew, complete or not at all.
 """
@@ -27,12 +29,14 @@ from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 from jax.core import Tracer
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
+
+T = TypeVar("T")
 
 _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = 16
@@ -123,6 +127,30 @@ def stored(*static: str) -> Callable[[Callable], Stored]:
         static: names of the arguments that are static, as of `jax.jit`.
     """
     return lambda function: Stored(function, static)
+
+
+def kept(name: str, words: str, make: Callable[[], T]) -> T:
+    """Return what was made and kept before, or make and keep it.
+
+    Args:
+        name: begins the file's name.
+        words: everything that it follows from, beside what programs of JAX follow from: this
+            package's source, JAX and its settings, the device.
+        make: makes what can be pickled.
+    """
+    if _folder is None:
+        return make()
+    settings: Any = jax.config
+    key = source_digest(), _circumstances(), settings.jax_enable_x64, words
+    path = _folder / f"{name}-{_digest(repr(key))}.kept"
+    # Whatever is wrong with a file, it is made anew.
+    with contextlib.suppress(Exception):
+        return pickle.loads(_read(path))
+    made = make()
+    # A full disk does not stop a run.
+    with contextlib.suppress(Exception):
+        _write(path, pickle.dumps(made))
+    return made
 
 
 class _Way(NamedTuple):

@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.peers import others
-from benchmarks.peers.cases import FEW_MONTHS, FUSED, Case, Run, cases
+from benchmarks.peers.cases import CASES, FEW_MONTHS, Case, Run
 from benchmarks.peers.table import Row, ratios, show
 from benchmarks.peers.work import (
     FINEST,
@@ -80,7 +80,7 @@ def measure(whole: Work, chosen: tuple[Case, ...], quick: bool) -> list[Row]:
 
 def yardstick(work: Work, patients: int) -> dict[str, Any]:
     """Return the compared columns on this engine's finest grid."""
-    return engine(work, patients, "float64", steps=FINEST[work.name], fused=FUSED)
+    return engine(work, patients, "float64", steps=FINEST[work.name], fused=True)
 
 
 def check(whole: Work) -> dict[str, float]:
@@ -106,7 +106,7 @@ def main() -> None:
         if chosen.scenario and work.name not in chosen.scenario:
             continue
         print(f"{work.name}: {work.title}", flush=True)
-        rows = measure(work, cases(), chosen.quick)
+        rows = measure(work, CASES, chosen.quick)
         report["scenarios"][work.name] = {
             "title": work.title,
             "published_per_cpu_s": work.published,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.peers import others
@@ -102,10 +101,4 @@ OTHERS = (
 )
 
 
-FUSED = find_spec("llvmlite") is not None
-"""Whether the fused kernel can be made."""
-
-
-def cases() -> tuple[Case, ...]:
-    """Return all cases that can be done."""
-    return ENGINE + (KERNEL if FUSED else ()) + OTHERS
+CASES = ENGINE + KERNEL + OTHERS

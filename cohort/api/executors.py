@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cohort.execute.crew import MOST_THREADS, Executor, Local, usable_cores
+from cohort.cores import usable_cores
+from cohort.execute.crew import MOST_THREADS, Executor, Local
 
 
 def default_workers(device: str) -> int:

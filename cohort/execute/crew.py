@@ -7,7 +7,6 @@ executor's business: the callers are the same, and so are the bytes that they wr
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +20,6 @@ W = TypeVar("W")
 W_co = TypeVar("W_co", covariant=True)
 U = TypeVar("U")
 R = TypeVar("R")
-
-CORES = "NPROC"
-"""Environment variable by which XLA, too, is told how many cores there are for it."""
 
 MOST_THREADS = 8
 """Threads beyond which one process gains nothing: they share Python's lock and one thread pool."""
@@ -121,16 +117,6 @@ def refuse_none(workers: int) -> None:
     """Raise where nobody is left to work."""
     if workers < 1:
         raise BadInput(f"--workers is {workers}; it must be at least 1.")
-
-
-def usable_cores() -> int:
-    """Return the number of CPU cores that this process may use, `NPROC` where it is set, as XLA."""
-    told = os.environ.get(CORES, "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Threads(Generic[W]):

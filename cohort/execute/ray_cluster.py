@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from cohort.cores import usable_cores
 from cohort.errors import BadInput, MachineFailure
-from cohort.execute.crew import MOST_THREADS, Crew, W, refuse_none, usable_cores
+from cohort.execute.crew import MOST_THREADS, Crew, W, refuse_none
 from cohort.execute.ray_crew import RayCrew
 
 _ANY = "auto"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cohort.cores import CORES
 from cohort.errors import CohortError
-from cohort.execute.crew import CORES
 from cohort.execute.manifest import versions
 
 

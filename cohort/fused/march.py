@@ -17,13 +17,15 @@ import numpy as np
 
 from cohort.fused.graph import Shape, traced
 from cohort.fused.loop_text import Layout, loop_text
-from cohort.fused.native import March, printer_here
+from cohort.fused.native import March, machine_code, printer_here, processor
+from cohort.stored import kept
 
 Tree: TypeAlias = Any
 """Arrays in nested dictionaries, tuples and data classes."""
 
-_ONE_AT_A_TIME = threading.Lock()
-"""A loop is compiled by one thread, while the others wait for it."""
+_LOCKS: dict[Any, threading.Lock] = {}
+"""A loop is compiled by one thread, while others that need the same one wait for it."""
+_LOCKS_LOCK = threading.Lock()
 
 EXAMPLE = 4097
 """Patients in the arrays that a step is traced with: told by it from arrays of shared numbers."""
@@ -37,10 +39,14 @@ class Step(NamedTuple):
             of what is told at a visit; element-wise. Own values are a patient's or shared; those
             of a row are shared.
         lookups: how many rows of the table a step reads.
+        kept_as: words by which a later process finds the loop without tracing the function. They
+            tell what it computes with, apart from its arguments and this package's source; without
+            them it is made in each process.
     """
 
     function: Callable[..., tuple[Tree, dict[str, Any]]]
     lookups: int = 0
+    kept_as: str = ""
 
 
 def march(
@@ -58,7 +64,8 @@ def march(
     Args:
         step: the step.
         carry: at the start, `(patient,)` each.
-        own: what a patient has in all steps, `(patient,)`, or shared numbers of any other shape.
+        own: what a patient has in all steps, `(patient,)`, or shared numbers of any other shape:
+            the number of patients has to be none of their lengths.
         rows: shared numbers of each step, `(step, ...)`.
         visit: of each step the row of what is told, or -1, `(step,)`.
         visits: number of those rows; a row that no step tells is zero.
@@ -76,7 +83,9 @@ def march(
     shapes = tuple(None if x.shape == (patients,) else x.shape for x in mine)
     row_shapes = tuple(x.shape[1:] for x in each_step)
     form = _Form(of_carry, of_own, shapes, of_rows, row_shapes, of_table)
-    with _ONE_AT_A_TIME:
+    with _LOCKS_LOCK:
+        lock = _LOCKS.setdefault((step, form, precision.name), threading.Lock())
+    with lock:
         made = _made(step, form, precision.name)
     lanes = _Lanes(patients, made.lanes, precision)
     state = lanes.packed(at_start)
@@ -154,8 +163,16 @@ class _Form(NamedTuple):
     table: Any
 
 
+class _Code(NamedTuple):
+    """A loop in machine code, patients in a vector, and the names of what it tells."""
+
+    code: bytes
+    lanes: int
+    told: tuple[str, ...]
+
+
 class _Made(NamedTuple):
-    """A compiled loop, patients in a vector, and the names of what it tells."""
+    """A loop that can be called; see `_Code`."""
 
     march: March
     lanes: int
@@ -164,6 +181,17 @@ class _Made(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _made(step: Step, form: _Form, precision: str) -> _Made:
+    """Return a step's loop, from the folder of programs if it is kept there."""
+
+    def make() -> _Code:
+        return _printed_and_compiled(step, form, precision)
+
+    words = step.kept_as, step.lookups, str(form), precision, processor()
+    found = kept("march", repr(words), make) if step.kept_as else make()
+    return _Made(March(found.code), found.lanes, found.told)
+
+
+def _printed_and_compiled(step: Step, form: _Form, precision: str) -> _Code:
     """Trace, print and compile a step's loop."""
     printer = printer_here(precision)
     many, own = np.zeros(EXAMPLE, precision), form.own_shapes
@@ -201,4 +229,4 @@ def _made(step: Step, form: _Form, precision: str) -> _Made:
         told=len(results) - carried,
     )
     text = loop_text(graph, results[:carried], results[carried:], layout, printer)
-    return _Made(March(text), printer.lanes, names[0])
+    return _Code(machine_code(text), printer.lanes, names[0])

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from importlib.util import find_spec
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from llvmlite import binding
 
-from cohort.errors import BadInput
 from cohort.fused.vectors import FORMATS, Printer
-
-
-def need_llvmlite() -> None:
-    """Say how to install llvmlite where it is absent.
-
-    Raises:
-        BadInput: it is.
-    """
-    if find_spec("llvmlite") is None:
-        raise BadInput(["a fused kernel needs llvmlite: pip install 'bone-cohort[kernel]'"])
 
 
 def printer_here(precision: str) -> Printer:
@@ -28,37 +18,54 @@ def printer_here(precision: str) -> Printer:
     Args:
         precision: `float32` or `float64`.
     """
-    from llvmlite import binding
-
     features = binding.get_host_cpu_features()
     wide = 64 if features.get("avx512f") else 32 if features.get("avx") else 16
     return Printer(FORMATS[precision], wide // FORMATS[precision].size)
 
 
+def processor() -> tuple[str, ...]:
+    """Return what machine code is made by, and for which processor."""
+    return version("llvmlite"), binding.get_host_cpu_name(), _features()
+
+
+def machine_code(text: str) -> bytes:
+    """Compile for this processor.
+
+    Args:
+        text: in LLVM's language, of a function `march`.
+    """
+    machine = _machine()
+    module = binding.parse_assembly(text)
+    module.verify()
+    tuning = binding.create_pipeline_tuning_options(speed_level=2)
+    builder = binding.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+def _machine() -> binding.TargetMachine:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=_features(), opt=3, jit=True
+    )
+
+
+def _features() -> str:
+    return binding.get_host_cpu_features().flatten()
+
+
 class March:
     """The compiled function of `loop_text`."""
 
-    def __init__(self, text: str) -> None:
-        """Compile.
+    def __init__(self, code: bytes) -> None:
+        """Load.
 
         Args:
-            text: in LLVM's language, of a function `march`.
+            code: from `machine_code`, of this processor.
         """
-        from llvmlite import binding
-
-        binding.initialize_native_target()
-        binding.initialize_native_asmprinter()
-        module = binding.parse_assembly(text)
-        module.verify()
-        machine = binding.Target.from_default_triple().create_target_machine(
-            cpu=binding.get_host_cpu_name(),
-            features=binding.get_host_cpu_features().flatten(),
-            opt=3,
-        )
-        tuning = binding.create_pipeline_tuning_options(speed_level=2)
-        builder = binding.create_pass_builder(machine, tuning)
-        builder.getModulePassManager().run(module, builder)
-        self._engine = binding.create_mcjit_compiler(module, machine)
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         kinds: list[Any] = [*[ctypes.c_int64] * 4, *[ctypes.c_void_p] * 7]
         made = ctypes.CFUNCTYPE(None, *kinds)

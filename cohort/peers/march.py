@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cohort.fused.kernels import in_kernels
-from cohort.fused.native import need_llvmlite
+from cohort.peers.fused import runner as fused_runner
 from cohort.peers.grid import Grid
 from cohort.peers.model import PeerModel, State, Values
 from cohort.peers.rosenbrock import Method
@@ -56,7 +56,7 @@ def simulate(
         columns: which outputs.
         method: of the steps.
         precision: `float64` or `float32`.
-        fused: whether one kernel makes all steps of a tile, on a CPU; needs the extra `kernel`.
+        fused: whether one kernel makes all steps of a tile, on a CPU.
         workers: threads, each with a tile of its own; as many as cores if not said.
 
     Returns:
@@ -68,11 +68,7 @@ def simulate(
     workers = workers or os.cpu_count() or 1
     tiles = 1 if patients < workers * WORTHWHILE else room(-(-patients // TILE), workers)
     width = patients if tiles == 1 else room(-(-patients // tiles), LANES)
-    if fused:
-        need_llvmlite()
-        from cohort.peers.fused import runner as made
-    else:
-        made = runner
+    made = fused_runner if fused else runner
     run = made(model, method, tuple(columns), fixed, room(len(grid.visits), VISITS))
 
     def compute(tile: int) -> dict[str, np.ndarray]:

@@ -111,20 +111,19 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 
     BYTE_STREAM_SPLIT puts equal bytes of float32 values side by side, which zstd then shrinks; a
     dictionary pays only where values repeat; ids count upwards, so their differences are stored.
+    Each column group's least and largest value are kept where rows are chosen by them, in keys;
+    zstd's fastest levels save a fifth of the time for half a per cent of the size.
     """
-    dictionary, encoding = [], {}
-    for field in schema:
-        if field.name == "patient_id":
-            encoding[field.name] = "DELTA_BINARY_PACKED"
-        elif pa.types.is_floating(field.type) and field.name != "month":
-            encoding[field.name] = "BYTE_STREAM_SPLIT"
-        else:
-            dictionary.append(field.name)
+    real = {field.name for field in schema if pa.types.is_floating(field.type)} - {"month"}
+    split = [name for name in schema.names if name in real]
+    counted = {"patient_id": "DELTA_BINARY_PACKED"} if "patient_id" in schema.names else {}
+    dictionary = [name for name in schema.names if name not in real and name not in counted]
     return {
         "compression": "zstd",
-        "compression_level": 1,
+        "compression_level": -1,
+        "write_statistics": [name for name in schema.names if name not in split],
         "use_dictionary": dictionary,
-        "column_encoding": encoding,
+        "column_encoding": dict.fromkeys(split, "BYTE_STREAM_SPLIT") | counted,
         "version": "2.6",
     }
 

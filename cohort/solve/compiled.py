@@ -6,8 +6,8 @@ Each is compiled once for all studies of like shape and like drugs. A tile is a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,23 +46,6 @@ def lengthened(rows: Patients) -> Patients:
     return jax.device_put(np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)))
 
 
-def at_once(*calls: tuple[Callable, tuple]) -> None:
-    """Make calls at once, a thread each, so that all cores compile.
-
-    Args:
-        calls: a function and its arguments each; what they return is let go.
-    """
-    wide = jnp.result_type(float) == np.float64  # a choice that may hold for this thread alone
-
-    def make(function: Callable, arguments: tuple) -> None:
-        with jax.enable_x64(wide):
-            jax.block_until_ready(function(*arguments))
-
-    with ThreadPoolExecutor(len(calls), thread_name_prefix="cohort-compile") as pool:
-        for done in [pool.submit(make, *call) for call in calls]:
-            done.result()
-
-
 def tile_person(values: Mapping[str, Patients], tile: Mapping) -> Person:
     """Return the persons of a tile."""
     return make_person(values, tile["eta"], tile["life"], tile["conditions"])
@@ -99,6 +82,16 @@ def run_arm(
     """Return the relative outputs of a tile in one arm, `(visit, patient)`, and the bad day."""
     person = add_drug_parameters(tile_person(values, tile), numbers)
     return treat(state, person, tile["age"], noise, steps, numbers, visits, extras, count=count)
+
+
+def state_like(*life: Any) -> State:
+    """Return zeros in the shapes of what `run_history` returns."""
+    return run_history.like(*life)
+
+
+def seen_like(*treatment: Any) -> State:
+    """Return zeros in the shapes of the outputs that `run_arm` returns."""
+    return run_arm.like(*treatment)[0]
 
 
 @stored("visits", "columns")

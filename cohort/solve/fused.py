@@ -1,4 +1,4 @@
-"""History and arms with all their steps in one kernel on the CPU (the extra `kernel`).
+"""History and arms with all their steps in one kernel on the CPU.
 
 The same steps as in `compiled`, which JAX traces and `cohort.fused` prints: results agree to
 rounding, and the functions take the same arguments.
@@ -45,6 +45,11 @@ def run_history(values: Mapping, tile: Mapping, noise: Patients, first_day: Pati
     return march(A_STEP_OF_LIFE, state, life, rows, never, 0, _records(noise), reads)[0]
 
 
+def state_like(values: Mapping, tile: Mapping, noise: Patients, first_day: Patients) -> State:
+    """As of `compiled`."""
+    return begin_history(values, tile, first_day)[1]
+
+
 def run_arm(
     state: State,
     values: Mapping,
@@ -65,6 +70,13 @@ def run_arm(
         step_of_arm(extras), course, treated, rows, now.visit, visits, _records(noise), reads
     )
     return seen, end.bad_day
+
+
+def seen_like(*treatment: Any) -> dict[str, Any]:
+    """As of `compiled`; nothing is computed, but the kernel is made."""
+    state, values, tile, numbers, noise, steps, _, visits, extras = treatment
+    no_steps: Any = 0
+    return run_arm(state, values, tile, numbers, noise, steps, no_steps, visits, extras)[0]
 
 
 @stored()
@@ -94,7 +106,7 @@ def _step_of_life(state: State, life: Life, row: Mapping, *records: Noise) -> tu
     return history.advance(life, state, (before, start), (after, end)), {}
 
 
-A_STEP_OF_LIFE = Step(_step_of_life, lookups=4)
+A_STEP_OF_LIFE = Step(_step_of_life, lookups=4, kept_as="life")
 
 
 @lru_cache
@@ -107,7 +119,7 @@ def step_of_arm(cells_too: bool) -> Step:
         course, after = advance(treated, course, row["now"], _slow(row, records))
         return course, observe_after(treated, course, row["now"], after, cells_too)
 
-    return Step(step, lookups=4)
+    return Step(step, lookups=4, kept_as=f"arm, cells too: {cells_too}")
 
 
 def _records(noise: Patients) -> Noise:

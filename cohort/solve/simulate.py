@@ -8,8 +8,10 @@ who else is in the block. A tile lives its history once and is then treated in e
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import ModuleType
 from typing import NamedTuple
 
 import jax
@@ -17,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from cohort.cores import usable_cores
 from cohort.errors import BadInput
-from cohort.fused.native import need_llvmlite
 from cohort.model.arrays import Patients, State
 from cohort.patients.randomness import stream_key
 from cohort.patients.sampling import Patients as Sampled
@@ -32,7 +34,6 @@ from cohort.solve.compiled import (
     DRAWN_NODES,
     DRAWN_VISITS,
     VISITS,
-    at_once,
     draw_noise,
     lengthened,
     report_arm,
@@ -54,12 +55,14 @@ from cohort.solve.plan import (
 )
 from cohort.solve.realise import Solved, needed_columns, realise, solved_once
 from cohort.solve.schedule import Forcing
+from cohort.solve.threads import at_once, in_this_precision
 from cohort.solve.tile_of_persons import tile_of
 from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
 from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
+LANES = 128
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
 
@@ -73,11 +76,19 @@ def make_simulator(study: Study, draws: Sequence[Mapping[str, float]] = ()) -> S
     Raises:
         BadInput: the study asks for what cannot be simulated.
     """
-    if study.engine.kernel == "fused":
-        need_llvmlite()
-        if (device := jax.devices()[0]).platform != "cpu":
-            raise BadInput([f"engine.kernel = 'fused' runs on a CPU, not on '{device.platform}'."])
     return StudySimulator(study, make_plan(study), study_variability(study), draws)
+
+
+def _solver_of(kernel: str) -> ModuleType:
+    """Return the module that makes the steps: `fused` or `compiled`.
+
+    Raises:
+        BadInput: the device has no such kernel.
+    """
+    platform = jax.devices()[0].platform
+    if kernel == "fused" and platform != "cpu":
+        raise BadInput([f"engine.kernel = 'fused' runs on a CPU, not on '{platform}'."])
+    return fused if platform == "cpu" and kernel != "xla" else compiled
 
 
 class Parameters(NamedTuple):
@@ -109,7 +120,10 @@ class StudySimulator:
         self._study = study
         self._plan = plan
         self._variability = variability
-        self._solver = fused if study.engine.kernel == "fused" else compiled
+        self._solver = _solver_of(study.engine.kernel)
+        self._threads = None
+        if self._solver is fused:
+            self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="cohort-tile")
         self._male_reference = study.outputs.male_t_score_reference
         self._enrolment = Enrolment(study, variability)
         self._dtype = jnp.dtype(study.engine.precision)
@@ -211,15 +225,16 @@ class StudySimulator:
     def compile(self) -> None:
         """Compile what `block` calls, at once: each gets zeros for what the one before returns."""
         tile, noise = self.persons(np.arange(1, dtype=np.int64))
-        (arm, schedule), own = next(iter(self._steps)), self._own
+        (arm, schedule), own, solver = next(iter(self._steps)), self._own, self._solver
         life = self._life(own, tile, noise)
-        state, no_steps = compiled.run_history.like(*life), jax.device_put(np.int32(0))
+        state, no_steps = solver.state_like(*life), jax.device_put(np.int32(0))
         treatment = self._treatment(own, state, tile, noise, arm, schedule, no_steps)
-        seen, _ = compiled.run_arm.like(*treatment)
         places = self._places(np.zeros((1, len(self._plan.months)), np.float32))
-        report = self._report(own, seen, tile, places)
-        solver = self._solver
-        at_once((solver.run_history, life), (solver.run_arm, treatment), (report_arm, report))
+
+        def report() -> State:
+            return report_arm(*self._report(own, solver.seen_like(*treatment), tile, places))
+
+        at_once((solver.run_history, life), (solver.run_arm, treatment), (report, ()))
 
     def block(self, slots: np.ndarray, arms: tuple[str, ...], draw: int = 0) -> BlockResult:
         """Simulate the persons of these slots in these arms.
@@ -240,8 +255,8 @@ class StudySimulator:
             arm: empty_rows(self._columns, len(months), self._plan.courses.get(arm), seed, slots)
             for arm in arms
         }
-        for first in range(0, len(slots), TILE):
-            self._fill(parameters, sampled, behaviour, first, rows)
+        fill = partial(self._fill, parameters, sampled, behaviour, rows)
+        self._each(fill, range(0, len(slots), TILE))
         day = months * np.float32(DAYS_PER_MONTH) + behaviour.shift
         visits = {arm: {"day": day} | own.columns for arm, own in rows.items()}
         last_month = {arm: leaving(self._study, arm, behaviour, visits[arm]) for arm in arms}
@@ -279,18 +294,20 @@ class StudySimulator:
         """Return the outputs of `trial.observe` in an arm, `(visit, patient)` each.
 
         Args:
-            slots: person numbers, at most `TILE`; only these are computed.
+            slots: person numbers, at most `TILE`; few more than these are computed.
             arm: the arm.
             schedule: number of one of its schedules of doses; the planned one by default.
         """
-        tile, noise = jax.tree.map(lambda x: x[..., : len(slots)], self.persons(slots))
+        # More than there are shared numbers of a kind, which `cohort.fused` tells by their shapes.
+        lanes = room(len(slots), LANES)
+        tile, noise = jax.tree.map(lambda x: x[..., :lanes], self.persons(slots))
         start = self._solver.run_history(*self._life(self._own, tile, noise))
         treatment = self._treatment(self._own, start, tile, noise, arm, schedule)
         seen, _ = self._solver.run_arm(*treatment)
         months, windows = len(self._plan.months), self._plan.windows
         shift = np.zeros((1, months))
         rows = slice(months) if windows is None else windows.places(shift, months)["planned"]
-        return {name: np.asarray(value)[rows] for name, value in seen.items()}
+        return {name: np.asarray(value)[rows, : len(slots)] for name, value in seen.items()}
 
     def _persons(
         self, sampled: Sampled, adherence: np.ndarray, where: slice
@@ -352,13 +369,22 @@ class StudySimulator:
         visits = room(len(self._plan.months), DRAWN_VISITS)
         return seen, parameters.values, tile, self._reports, visits, self._columns, places
 
+    def _each(self, fill: Callable[[int], None], tiles: Iterable[int]) -> None:
+        """Fill tiles, on all cores: what XLA computes, it spreads over them by itself."""
+        if self._threads is None:
+            for first in tiles:
+                fill(first)
+            return
+        for done in [self._threads.submit(in_this_precision(fill), first) for first in tiles]:
+            done.result()
+
     def _fill(
         self,
         parameters: Parameters,
         sampled: Sampled,
         behaviour: Conduct,
-        first: int,
         results: Mapping[str, Rows],
+        first: int,
     ) -> None:
         """Compute one tile and put its rows into the block's results."""
         where = slice(first, min(first + TILE, len(sampled.ids)))

@@ -202,10 +202,11 @@ class Engine(Table):
     accuracy: Literal["draft", "default", "high"] = Field(
         "default", description="How fine the solver's time grid is."
     )
-    kernel: Literal["xla", "fused"] = Field(
-        "xla",
-        description="What makes the steps: `xla`, on any device; `fused`, all steps of a tile in "
-        "one kernel on the CPU, about twice as fast (`pip install 'bone-cohort[kernel]'`).",
+    kernel: Literal["auto", "fused", "xla"] = Field(
+        "auto",
+        description="What makes the steps: `fused`, all those of a tile in one kernel on a CPU; "
+        "`xla`, JAX's compiler on any device, on a CPU about half as fast; `auto`, the first "
+        "where the device is a CPU.",
     )
     max_failed: Share = Field(
         0.001, description="Share of failed patients above which a run exits with code 3."

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 import cohort
-from cohort.fused.march import Step, march
+from cohort import stored
+from cohort.fused.march import Step, _made, march
 from cohort.solve.simulate import make_simulator
 from cohort.trial.study import load_study
 
@@ -117,7 +118,7 @@ def test_the_model_is_that_of_xla(study: str) -> None:
     with jax.enable_x64(True):
         studies = [
             load_study(study, ["engine.precision=float64", f"engine.kernel={kernel}"])
-            for kernel in ("xla", "fused")
+            for kernel in ("xla", "auto")  # which is the fused one on a CPU
         ]
         by_xla, by_kernel = map(make_simulator, studies)
         for arm in [arm.name for arm in studies[0].arms]:
@@ -128,16 +129,58 @@ def test_the_model_is_that_of_xla(study: str) -> None:
                 np.testing.assert_allclose(found[name], values, **close, err_msg=f"{arm} {name}")
 
 
+@pytest.mark.parametrize("patients", range(1, 12))
+def test_so_many_patients_as_there_are_shared_numbers_are_told_from_them(patients: int) -> None:
+    simulator = make_simulator(load_study("freedom", ["engine.accuracy=draft"]))
+    many = simulator.relative(np.arange(40), "denosumab")
+    few = simulator.relative(np.arange(patients), "denosumab")
+    for name, values in few.items():
+        np.testing.assert_array_equal(values, many[name][:, :patients], err_msg=name)
+
+
+def test_a_kernel_that_is_kept_is_not_traced_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "_folder", tmp_path)
+    times = [0]
+
+    def twice(carry: Any, *_: Any) -> tuple[Any, dict]:
+        times[0] += 1
+        return 2.0 * carry, {"before": carry}
+
+    def thrice(carry: Any, *_: Any) -> tuple[Any, dict]:
+        return 3.0 * carry, {"before": carry}
+
+    visit = np.array([0, -1, 1])
+    x = np.linspace(0.0, 1.0, 21, dtype="float32")
+    for _ in range(2):  # made, then from its file
+        _made.cache_clear()
+        end, told = march(Step(twice, kept_as="twice"), x, (), (), visit, 2)
+        np.testing.assert_array_equal(end, 8.0 * x)
+        np.testing.assert_array_equal(told["before"], [x, 4.0 * x])
+    assert times == [1]
+    end, _ = march(Step(thrice, kept_as="thrice"), x, (), (), visit, 2)
+    np.testing.assert_array_equal(end, (3.0 * (3.0 * (3.0 * x))))
+    for file in tmp_path.glob("*.kept"):
+        file.write_bytes(file.read_bytes()[:-9])
+    _made.cache_clear()
+    end, _ = march(Step(twice, kept_as="twice"), x, (), (), visit, 2)
+    np.testing.assert_array_equal(end, 8.0 * x)
+    assert times == [2]
+
+
 @pytest.mark.usefixtures("undrawn")
-def test_runs_by_kernel_are_the_same_bytes_whatever_the_blocks(tmp_path: Path) -> None:
+def test_runs_by_xla_are_the_same_bytes_whatever_the_blocks(tmp_path: Path) -> None:
+    """And near those of the kernel, of which `test_execute_real` tests the same."""
     config = ["visits.months=[0, 12]", "engine.accuracy=draft", "outputs.fractures=false"]
     shares = {"one": ["engine.block_size=16384"], "many": ["engine.block_size=2048"]}
     for workers, (name, share) in enumerate(shares.items(), 1):
-        own = [*config, "engine.kernel=fused", *share]
+        own = [*config, "engine.kernel=xla", *share]
         cohort.run("freedom", out=tmp_path / name, patients=2500, config=own, workers=workers)
-    cohort.run("freedom", out=tmp_path / "xla", patients=2500, config=config)
+    own = [*config, "engine.kernel=fused"]
+    cohort.run("freedom", out=tmp_path / "fused", patients=2500, config=own)
     part = "visits/arm=denosumab/part-00000.parquet"
     assert (tmp_path / "one" / part).read_bytes() == (tmp_path / "many" / part).read_bytes()
-    by_kernel, by_xla = (pd.read_parquet(tmp_path / name / part) for name in ("one", "xla"))
+    by_kernel, by_xla = (pd.read_parquet(tmp_path / name / part) for name in ("fused", "one"))
     for column in ("bmd_lumbar_spine_change", "ctx_change", "estradiol"):
         np.testing.assert_allclose(by_kernel[column], by_xla[column], rtol=1e-4, atol=2e-3)

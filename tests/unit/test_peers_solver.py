@@ -10,8 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cohort.errors import BadInput
-from cohort.fused import native
 from cohort.fused.kernels import in_kernels
 from cohort.peers import peterson_riggs, pinned
 from cohort.peers.elimination import Factors, order_of
@@ -193,11 +191,3 @@ def test_printed_exponentials_and_logarithms_are_those_of_numpy(
     np.testing.assert_allclose(found["exp"][1], np.exp(wide[0]), rtol=places)
     np.testing.assert_allclose(found["log"][1], np.log(wide[1]), rtol=places, atol=places)
     np.testing.assert_allclose(found["tiny"][1], np.log(TINY), rtol=places)
-
-
-def test_a_fused_kernel_without_its_library_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(native, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"bone-cohort\[kernel\]"):
-        native.need_llvmlite()
