@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cohort.analysis.baseline import CHARACTERISTICS
 from cohort.analysis.effects import EffectRow
 from cohort.analysis.forest import forest_figure
 from cohort.analysis.incidence_curves import TITLES as EVENTS
 from cohort.analysis.look import COLORS, save
+from cohort.analysis.protocol import in_words
 from cohort.analysis.titles import TITLES
 from cohort.results.outcomes import FRACTURE
 
 _ALL = "all"
 _RATIOS = {"relative risk": "relative risk", "cox": "hazard ratio, Cox"}
+_VARIABLES = {name: f"{label} ({unit})" for name, label, unit, _ in CHARACTERISTICS}
 _NAMES = {"ancova": "ANCOVA", "mmrm": "MMRM"}
 
 Rows = Sequence[Mapping[str, Any]]
@@ -51,11 +55,12 @@ def write_analysis_figures(
     unit = f"Difference ({models[0]['unit']})" if models else ""
     drawn = (words, unit, whole) if whole else (words, "Ratio, treated to control", ratios)
     made = {"analysis": drawn, "subgroups": (f"{words}: subgroups", unit, parts)}
-    beside = "(n)   \u25c7 true effect"
     color, label = dict.fromkeys((_ALL, *arms), COLORS[0]), {_ALL: ""} | {a: a for a in arms}
     kept = {name: each for name, each in made.items() if each[2]}
     for name, (title, axis, lines) in kept.items():
         how: dict[str, Any] = {"ratio": not whole, "named": name == "subgroups", "alpha": alpha}
+        known = any(math.isfinite(line.true) for line in lines)
+        beside = "(n)   \u25c7 true effect" if known else "(n)"
         figure = forest_figure(title, axis, lines, color, label, beside, **how)
         save(figure, folder, name)
     return list(kept)
@@ -75,7 +80,13 @@ def _part(row: Mapping[str, Any]) -> EffectRow:
     """Return the effect in a subgroup, under headings of its comparison and its variable."""
     variable, _, level = str(row["subgroup"]).partition(": ")
     found = _row(row, level)
-    return replace(found, arm=found.group, group=variable.replace("_", " "))
+    return replace(found, arm=found.group, group=_VARIABLES.get(variable) or _begun(variable))
+
+
+def _begun(name: str) -> str:
+    """Return a name as a line begins with it."""
+    words = in_words(name)
+    return words[:1].upper() + words[1:]
 
 
 def _row(row: Mapping[str, Any], words: str) -> EffectRow:
@@ -85,7 +96,6 @@ def _row(row: Mapping[str, Any], words: str) -> EffectRow:
     estimate, low, high, se, true = map(
         number, ("estimate", "ci_low", "ci_high", "se", "true_effect")
     )
-    group = str(row["comparison"]).replace("_", " ").replace(" - ", " against ")
-    group = group[:1].upper() + group[1:]
+    group = _begun(str(row["comparison"]).replace(" - ", " against "))
     n = round(number("n")) if row["n"] is not None else 0
     return EffectRow(_ALL, group, words, n, estimate, low, high, se, number("p_interaction"), true)
