@@ -47,7 +47,7 @@ def run_history(values: Mapping, tile: Mapping, noise: Patients, first_day: Pati
 
 def state_like(values: Mapping, tile: Mapping, noise: Patients, first_day: Patients) -> State:
     """As of `compiled`."""
-    return begin_history(values, tile, first_day)[1]
+    return jax.tree.map(np.asarray, begin_history(values, tile, first_day)[1])
 
 
 def run_arm(

@@ -13,12 +13,13 @@ import pytest
 
 from cohort import stored
 from cohort.patients.randomness import standard_normals, uniforms
-from cohort.solve import compiled, simulate
+from cohort.solve import compiled, fused, simulate
 from cohort.solve.simulate import StudySimulator, make_simulator
+from cohort.stored import Stored
 from cohort.tile import TILE
 from cohort.trial.study import parse_study
 
-FUNCTIONS = ("draw_noise", "run_history", "run_arm", "report_arm")
+FUNCTIONS = ("run_history", "run_arm", "report_arm")
 STORED = {name: getattr(compiled, name) for name in FUNCTIONS}
 ARMS: Mapping[str, list[dict[str, str]]] = {
     "stopped": [{"therapy": "denosumab", "regimen": "60 mg sc every 6 months from 0 to 6"}],
@@ -33,7 +34,7 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "_folder", None)
 
 
-def simulator(precision: str = "float32") -> StudySimulator:
+def simulator(kernel: str, precision: str = "float32") -> StudySimulator:
     return make_simulator(
         parse_study(
             {
@@ -41,7 +42,7 @@ def simulator(precision: str = "float32") -> StudySimulator:
                 "population": {"name": "postmenopausal_osteoporosis"},
                 "arms": [{"name": name, "treatments": t} for name, t in ARMS.items()],
                 "visits": {"months": [0.0, 6.0, 12.0]},
-                "engine": {"precision": precision},
+                "engine": {"precision": precision, "kernel": kernel},
             }
         )
     )
@@ -56,20 +57,27 @@ def traced(caplog: pytest.LogCaptureFixture, call: Any) -> list[str]:
     return [line for line in lines if re.match(r"Finished (tracing|XLA compilation)", line)]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "of_steps"),
+    [
+        ("xla", [compiled.run_history, compiled.run_arm]),
+        ("fused", [fused.begin_history, fused.begin_arm]),
+    ],
+)
 def test_arms_and_blocks_of_equal_shape_trace_nothing_anew(
-    caplog: pytest.LogCaptureFixture,
+    kernel: str, of_steps: list[Stored], caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = simulator()
-    for name in FUNCTIONS:
-        getattr(compiled, name).jitted.clear_cache()
+    made = simulator(kernel)
+    functions = [compiled.draw_noise, *of_steps, compiled.report_arm]
+    for function in functions:
+        function.jitted.clear_cache()
     before = " ".join(traced(caplog, made.compile))
-    assert all(name in before for name in FUNCTIONS)
+    assert all(function.__name__ in before for function in functions)
     made.block(np.arange(TILE), ("stopped",))
     again = traced(caplog, lambda: made.block(np.arange(TILE, 2 * TILE), tuple(ARMS)))
     assert again == []
     # What `compile` called is what a block calls: no second version of any.
-    sizes = {name: getattr(compiled, name).jitted._cache_size() for name in FUNCTIONS}
-    assert sizes == dict.fromkeys(FUNCTIONS, 1)
+    assert [function.jitted._cache_size() for function in functions] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("draw", [uniforms, standard_normals])
@@ -100,10 +108,10 @@ def lowered_for_gpu(precision: str, monkeypatch: pytest.MonkeyPatch) -> dict[str
         place = simulate if name == "report_arm" else compiled
         monkeypatch.setattr(place, name, Lowered())
 
-    for name in FUNCTIONS[1:]:
+    for name in FUNCTIONS:
         spy(name)
     with jax.enable_x64(precision == "float64"):
-        simulator(precision).compile()
+        simulator("xla", precision).compile()
     return texts
 
 
@@ -111,7 +119,7 @@ def test_a_gpu_gets_no_callback_and_no_float64_unless_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     texts = lowered_for_gpu("float32", monkeypatch)
-    assert set(texts) == set(FUNCTIONS[1:])
+    assert set(texts) == set(FUNCTIONS)
     for name, text in texts.items():
         assert "stablehlo.while" in text or name == "report_arm"
         assert not re.search(r"callback|infeed|outfeed", text), name
