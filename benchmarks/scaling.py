@@ -41,7 +41,7 @@ PATIENTS = (1_000, 10_000, 100_000, 1_000_000)
 YEARS = (1, 2, 3, 5, 10)
 ARMS = (1, 2, 4, 8)
 BLOCKS = (2048, 16384)
-KERNELS = ("xla", "fused")
+KERNELS = ("fused", "xla")
 
 
 # ---------------------------------------------------------------- whole runs, each in a process
@@ -82,7 +82,7 @@ def child(study: str, patients: int, out: Path, kernel: str) -> None:
 
 
 def whole_run(
-    study: str, patients: int, kernel: str = "xla", cores: int | None = None
+    study: str, patients: int, kernel: str = KERNELS[0], cores: int | None = None
 ) -> dict[str, Any]:
     """Return what a run in a process of its own took.
 
