@@ -41,6 +41,7 @@ T = TypeVar("T")
 _PACKAGE = Path(__file__).resolve().parent
 _DIGEST = 16
 _WIDE = "jax_enable_x64"  # may change from call to call, so that it is looked at in each
+_ASKED = "jax_platforms"  # how the device came about, which is itself looked at
 
 _folder: Path | None = None
 
@@ -256,7 +257,7 @@ def _circumstances() -> str:
         device.platform,
         device.device_kind,
         sorted(flags.items()),
-        sorted(f"{name}={value}" for name, value in jax.config.values.items() if name != _WIDE),
+        sorted(f"{k}={v}" for k, v in jax.config.values.items() if k not in (_WIDE, _ASKED)),
     )
     return _digest(repr(words))
 

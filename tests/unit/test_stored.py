@@ -257,6 +257,17 @@ def test_inside_other_compiled_functions_it_is_a_plain_one(folder: Path, traced:
     assert not folder.exists()
 
 
+def test_how_a_device_is_asked_for_is_no_matter() -> None:
+    """Workers of a cluster are told theirs, and a command finds its own."""
+    before = jax.config.values["jax_platforms"]
+    digests = set()
+    for asked in (None, "cpu"):
+        jax.config.update("jax_platforms", asked)
+        digests.add(stored._circumstances.__wrapped__())
+    jax.config.update("jax_platforms", before)
+    assert len(digests) == 1
+
+
 def test_an_argument_that_is_never_read_may_have_any_shape(folder: Path) -> None:
     """What is compiled is one text for all of its shapes, and not one program."""
 
