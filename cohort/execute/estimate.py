@@ -1,7 +1,7 @@
 """What a run will cost, before it starts: rows, bytes on disk, memory, time.
 
 Sizes follow from the columns: a float32 value takes 4 bytes in memory and, measured on written
-parts (BYTE_STREAM_SPLIT, zstd level 1), about 3 bytes on disk. Time follows from a speed that the
+parts (BYTE_STREAM_SPLIT, zstd), about 3 bytes on disk. Time follows from a speed that the
 caller measured or assumes, and from whole tiles: few persons take the time of a tile in each arm,
 under each draw.
 """
@@ -22,7 +22,7 @@ _KEY_BYTES = 16
 _BASE_MEMORY = 700e6
 _PATIENT_COLUMNS = 40
 _WAITING_PARTS = 3
-DEFAULT_SPEED = 30_000.0
+DEFAULT_SPEED = 80_000.0
 """Patient-years a second assumed where nothing was measured: two ordinary CPU cores."""
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from cohort.execute.estimate import DEFAULT_SPEED
 from cohort.search.climb import STARTS, STEPS
 from cohort.search.doses import climbs
 from cohort.search.load import Prepared
 from cohort.search.space import Space
+
+SPEED = 30_000.0
+"""Patient-years a second assumed: what XLA makes on two ordinary CPU cores."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Size:
         return (
             f"{self.candidates:,} candidates, of which at most {self.simulated:,} are simulated on "
             f"{self.persons:,} persons each: {self.patient_years:,.0f} patient-years, about "
-            f"{self.seconds:,.0f} s at {DEFAULT_SPEED:,.0f} a second, and compiling."
+            f"{self.seconds:,.0f} s at {SPEED:,.0f} a second, and compiling."
         )
 
 
@@ -55,4 +57,4 @@ def size(prepared: Prepared) -> Size:
     else:
         simulated = min(simulated, space.size)
     years = simulated * persons * search.objective.month / 12.0
-    return Size(space.size, simulated, persons, years, years / DEFAULT_SPEED)
+    return Size(space.size, simulated, persons, years, years / SPEED)
