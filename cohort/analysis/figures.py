@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from cohort.analysis.look import COLORS, CONTROL, INK, STYLE, month_ticks
+from cohort.analysis.look import COLORS, CONTROL, INK, STYLE, month_ticks, name_panel
 from cohort.analysis.series import Series
 from cohort.results.published import PublishedRow
 
@@ -109,7 +109,7 @@ def persons_figure(
         for axes, (arm, (months, values)) in zip(grid, persons.items(), strict=False):
             axes.plot(months, values.T, color=colors[arm], lw=1.0, alpha=0.55)
             axes.axhline(0.0, color="#9AA3AD", lw=1.0, zorder=0)
-            axes.set_title(labels[arm], fontsize=10.5, fontweight="normal", color=colors[arm])
+            name_panel(axes, labels[arm], colors[arm], columns)
             axes.set_xlim(months.min(), months.max())
             axes.set_xticks(month_ticks(months.min(), months.max(), at_most=5))
         for axes in grid[len(persons) :]:

@@ -6,11 +6,13 @@ Drawn without pyplot, so that making a report leaves no global state and needs n
 from __future__ import annotations
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cohort.results.writer import atomic_write
@@ -42,6 +44,8 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "cohort",  # the same figure gives the same bytes
 }
 DPI = 170
+_LETTERS = 56
+"""Letters of a panel's name that fit over a figure's whole width."""
 
 
 def month_ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
@@ -52,6 +56,19 @@ def month_ticks(first: float, last: float, at_most: int = 9) -> np.ndarray:
         if ticks.size <= at_most:
             return ticks
     return np.linspace(first, last, at_most)
+
+
+def name_panel(axes: Axes, words: str, color: str, across: int) -> None:
+    """Put a name over a panel, on as many lines as keep it from its neighbours'.
+
+    Args:
+        axes: the panel.
+        words: its name.
+        color: of the words.
+        across: panels beside one another in the figure.
+    """
+    lines = textwrap.wrap(words, _LETTERS // across)
+    axes.set_title("\n".join(lines), fontsize=10.5, fontweight="normal", color=color)
 
 
 def save(figure: Figure, folder: Path, name: str, dpi: int = DPI) -> bytes:

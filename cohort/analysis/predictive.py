@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cohort.analysis.look import INK, STYLE, month_ticks
+from cohort.analysis.look import INK, STYLE, month_ticks, name_panel
 from cohort.results.published import PublishedRow
 
 Reals = npt.NDArray[np.float64]
@@ -129,7 +129,7 @@ def check_figure(
         for axes, (arm, found) in zip(grid, checks.items(), strict=False):
             rows = [row for row in published if row.arm == arm]
             _panel(axes, found, rows, colors[arm])
-            axes.set_title(labels[arm], fontsize=10.5, fontweight="normal", color=colors[arm])
+            name_panel(axes, labels[arm], colors[arm], across)
         for axes in grid[len(checks) :]:
             axes.set_visible(False)
         for axes in grid[max(len(checks) - across, 0) : len(checks)]:

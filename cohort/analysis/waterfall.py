@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cohort.analysis.facts import number
-from cohort.analysis.look import INK, STYLE
+from cohort.analysis.look import INK, STYLE, name_panel
 
 COLUMNS = 400
 """Columns of a panel; each stands for one person, or for an equal share of more."""
@@ -51,8 +51,8 @@ def waterfall_figure(
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, (arm, values) in zip(grid, known.items(), strict=False):
             _panel(axes, ranked(values), least, colors[arm])
-            words = f"{labels[arm]}, n = {number(values.size)}"
-            axes.set_title(words, fontsize=10.5, fontweight="normal", color=colors[arm])
+            words = f"{labels[arm]}, n\u00a0=\u00a0{number(values.size)}"
+            name_panel(axes, words, colors[arm], across)
             if least is not None and values.size:
                 _say_shares(axes, values, least)
         for axes in grid[len(known) :]:

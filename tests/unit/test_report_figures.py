@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from measured_results import ARMS, write_measured
 from published_rows import row
 from scipy import stats
@@ -33,11 +35,25 @@ def test_waterfall_tells_who_changed_by_more_than_error() -> None:
     changes = {"drug": np.array([8.0, 6.0, 1.0, np.nan]), "placebo": np.array([-7.0, 0.0])}
     figure = waterfall_figure("Spine", "Change (%)", changes, 5.0, COLORS, LABELS)
     drug, placebo = figure.axes
-    assert drug.get_title(loc="left") == "Drug, n = 3"
+    assert drug.get_title(loc="left") == "Drug, n\u00a0=\u00a03"
     assert [t.get_text() for t in drug.texts] == ["gain beyond LSC: 67 %", "loss beyond LSC: 0 %"]
     assert [t.get_text() for t in placebo.texts][1] == "loss beyond LSC: 50 %"
     lines = {float(np.atleast_1d(line.get_ydata())[0]) for line in drug.lines}
     assert {5.0, -5.0} <= lines
+
+
+def test_names_of_panels_keep_apart() -> None:
+    labels = dict.fromkeys(COLORS, "Romosozumab for a year, then alendronate")
+    changes = {arm: np.linspace(-5.0, 10.0, 2690) for arm in COLORS}
+    figure = waterfall_figure("Spine", "Change (%)", changes, 5.0, COLORS, labels)
+    FigureCanvasAgg(figure).draw()
+    names = (axes.get_title(loc="left") for axes in figure.axes)
+    left, right = (
+        next(text for text in axes.findobj(Text) if text.get_text() == name).get_window_extent()
+        for axes, name in zip(figure.axes, names, strict=True)
+    )
+    assert left.x1 < right.x0
+    assert right.x1 <= figure.bbox.x1
 
 
 def test_bands_are_where_percentiles_of_that_many_persons_lie() -> None:
