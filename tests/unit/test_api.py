@@ -33,7 +33,7 @@ def test_every_public_name_is_there_for_readers_and_type_checkers() -> None:
 
 def test_unknown_names_are_no_attributes() -> None:
     with pytest.raises(AttributeError, match="no attribute 'rnu'"):
-        cohort.rnu  # noqa: B018
+        cohort.rnu  # noqa: B018 - to look it up is the test
 
 
 @pytest.mark.parametrize("name", ["cohort", "cohort.run", "cohort.load_study", "cohort.compare"])
