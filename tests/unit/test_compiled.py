@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -15,7 +16,6 @@ from cohort import stored
 from cohort.patients.randomness import standard_normals, uniforms
 from cohort.solve import compiled, fused, simulate
 from cohort.solve.simulate import StudySimulator, make_simulator
-from cohort.stored import Stored
 from cohort.tile import TILE
 from cohort.trial.study import parse_study
 
@@ -58,26 +58,28 @@ def traced(caplog: pytest.LogCaptureFixture, call: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "of_steps"),
+    ("kernel", "room", "of_steps"),
     [
-        ("xla", [compiled.run_history, compiled.run_arm]),
-        ("fused", [fused.begin_history, fused.begin_arm]),
+        ("xla", compiled, ["run_history", "run_arm"]),
+        ("fused", fused, ["begin_history", "begin_arm"]),
     ],
 )
 def test_arms_and_blocks_of_equal_shape_trace_nothing_anew(
-    kernel: str, of_steps: list[Stored], caplog: pytest.LogCaptureFixture
+    kernel: str, room: ModuleType, of_steps: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     made = simulator(kernel)
-    functions = [compiled.draw_noise, *of_steps, compiled.report_arm]
-    for function in functions:
-        function.jitted.clear_cache()
+    jitted = {name: getattr(room, name).jitted for name in of_steps}
+    jitted |= {name: getattr(compiled, name).jitted for name in ("draw_noise", "report_arm")}
+    for function in jitted.values():
+        function.clear_cache()
     before = " ".join(traced(caplog, made.compile))
-    assert all(function.__name__ in before for function in functions)
+    assert all(name in before for name in jitted)
     made.block(np.arange(TILE), ("stopped",))
     again = traced(caplog, lambda: made.block(np.arange(TILE, 2 * TILE), tuple(ARMS)))
     assert again == []
     # What `compile` called is what a block calls: no second version of any.
-    assert [function.jitted._cache_size() for function in functions] == [1, 1, 1, 1]
+    sizes = {name: function._cache_size() for name, function in jitted.items()}
+    assert sizes == dict.fromkeys(jitted, 1)
 
 
 @pytest.mark.parametrize("draw", [uniforms, standard_normals])
