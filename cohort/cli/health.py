@@ -12,7 +12,10 @@ from cohort.api.device import cache_folder, configure, devices, usable_cache
 from cohort.errors import MachineFailure
 from cohort.resources import bundled, data_root
 
-_PACKAGES = ("bone-cohort", "jax", "jaxlib", "diffrax", "equinox", "numpy", "pyarrow", "pandas")
+_PACKAGES = (
+    *("bone-cohort", "jax", "jaxlib", "llvmlite"),
+    *("diffrax", "equinox", "numpy", "pyarrow", "pandas"),
+)
 _GPU_WORDS = ("gpu", "cuda", "rocm")
 
 

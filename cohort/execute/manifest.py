@@ -62,7 +62,7 @@ def now() -> str:
 def versions() -> dict[str, str]:
     """Return versions of what the numbers and bytes rest on."""
     found = {"python": platform.python_version(), "platform": sys.platform}
-    for package in ("bone-cohort", "jax", "numpy", "pyarrow"):
+    for package in ("bone-cohort", "jax", "llvmlite", "numpy", "pyarrow"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

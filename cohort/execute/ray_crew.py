@@ -27,7 +27,7 @@ TRIES = 3
 """Deaths of its workers after which a unit is given up on."""
 
 _PLACING = 300.0
-_SAME = ("bone-cohort", "jax", "numpy", "pyarrow")
+_SAME = ("bone-cohort", "jax", "llvmlite", "numpy", "pyarrow")
 _KEPT = "Finished parts are kept; repeat the same command to go on."
 
 

@@ -100,7 +100,7 @@ def test_manifest_tells_what_was_run(tmp_path: Path) -> None:
     assert manifest["precision"] == "float32"
     assert manifest["workers"] == 2
     assert manifest["seconds"]["patient_years_per_second"] > 0
-    assert {"python", "pyarrow", "numpy"} <= manifest["versions"].keys()
+    assert {"python", "pyarrow", "numpy", "llvmlite"} <= manifest["versions"].keys()
     assert RunSpec.from_manifest(manifest) == spec
 
 
