@@ -73,10 +73,8 @@ def run_arm(
 
 
 def seen_like(*treatment: Any) -> dict[str, Any]:
-    """As of `compiled`; nothing is computed, but the kernel is made."""
-    state, values, tile, numbers, noise, steps, _, visits, extras = treatment
-    no_steps: Any = 0
-    return run_arm(state, values, tile, numbers, noise, steps, no_steps, visits, extras)[0]
+    """As of `compiled`; makes the kernel, and as many steps as it is asked for, which may be 0."""
+    return run_arm(*treatment)[0]
 
 
 @stored()

@@ -8,10 +8,8 @@ who else is in the block. A tile lives its history once and is then treated in e
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import partial
-from types import ModuleType
 from typing import NamedTuple
 
 import jax
@@ -19,15 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from cohort.cores import usable_cores
-from cohort.errors import BadInput
 from cohort.model.arrays import Patients, State
 from cohort.patients.randomness import stream_key
 from cohort.patients.sampling import Patients as Sampled
 from cohort.patients.variability import Variability
 from cohort.results.block import BlockResult
 from cohort.results.outcomes import MEASURED, OUTCOMES, visit_columns
-from cohort.solve import compiled, fused
 from cohort.solve.arrivals import arrivals
 from cohort.solve.block_rows import Rows, empty_rows, patient_columns
 from cohort.solve.compiled import (
@@ -44,6 +39,7 @@ from cohort.solve.enrolment import Enrolment
 from cohort.solve.exposures import DrugNumbers, StepForcing, drug_numbers
 from cohort.solve.fractures import NEEDED, Followed, FractureSimulator
 from cohort.solve.history import DAYS_PER_YEAR, LATE_NODES, NODES_PER_YEAR
+from cohort.solve.kernel import solver_of, threads_of
 from cohort.solve.measurement import MEASURABLE, machine_drift
 from cohort.solve.measurement import ON_REQUEST as MEASURED_ON_REQUEST
 from cohort.solve.plan import (
@@ -55,13 +51,14 @@ from cohort.solve.plan import (
 )
 from cohort.solve.realise import Solved, needed_columns, realise, solved_once
 from cohort.solve.schedule import Forcing
-from cohort.solve.threads import at_once, in_this_precision
+from cohort.solve.threads import at_once, for_each
 from cohort.solve.tile_of_persons import tile_of
 from cohort.solve.trial import Steps, noise_nodes
 from cohort.tile import TILE
 from cohort.trial.schema import Study
 from cohort.units import DAYS_PER_MONTH
 
+# More patients than there are shared numbers of a kind: `cohort.fused` tells them by their shapes.
 LANES = 128
 ON_REQUEST = frozenset(outcome.name for outcome in OUTCOMES if outcome.extra)
 
@@ -77,18 +74,6 @@ def make_simulator(study: Study, draws: Sequence[Mapping[str, float]] = ()) -> S
         BadInput: the study asks for what cannot be simulated.
     """
     return StudySimulator(study, make_plan(study), study_variability(study), draws)
-
-
-def _solver_of(kernel: str) -> ModuleType:
-    """Return the module that makes the steps: `fused` or `compiled`.
-
-    Raises:
-        BadInput: the device has no such kernel.
-    """
-    platform = jax.devices()[0].platform
-    if kernel == "fused" and platform != "cpu":
-        raise BadInput([f"engine.kernel = 'fused' runs on a CPU, not on '{platform}'."])
-    return fused if platform == "cpu" and kernel != "xla" else compiled
 
 
 class Parameters(NamedTuple):
@@ -120,10 +105,8 @@ class StudySimulator:
         self._study = study
         self._plan = plan
         self._variability = variability
-        self._solver = _solver_of(study.engine.kernel)
-        self._threads = None
-        if self._solver is fused:
-            self._threads = ThreadPoolExecutor(usable_cores(), thread_name_prefix="cohort-tile")
+        self._solver = solver_of(study.engine.kernel)
+        self._threads = threads_of(self._solver)
         self._male_reference = study.outputs.male_t_score_reference
         self._enrolment = Enrolment(study, variability)
         self._dtype = jnp.dtype(study.engine.precision)
@@ -256,7 +239,7 @@ class StudySimulator:
             for arm in arms
         }
         fill = partial(self._fill, parameters, sampled, behaviour, rows)
-        self._each(fill, range(0, len(slots), TILE))
+        for_each(range(0, len(slots), TILE), fill, self._threads)
         day = months * np.float32(DAYS_PER_MONTH) + behaviour.shift
         visits = {arm: {"day": day} | own.columns for arm, own in rows.items()}
         last_month = {arm: leaving(self._study, arm, behaviour, visits[arm]) for arm in arms}
@@ -298,7 +281,6 @@ class StudySimulator:
             arm: the arm.
             schedule: number of one of its schedules of doses; the planned one by default.
         """
-        # More than there are shared numbers of a kind, which `cohort.fused` tells by their shapes.
         lanes = room(len(slots), LANES)
         tile, noise = jax.tree.map(lambda x: x[..., :lanes], self.persons(slots))
         start = self._solver.run_history(*self._life(self._own, tile, noise))
@@ -368,15 +350,6 @@ class StudySimulator:
         """Return the arguments of `report_arm`."""
         visits = room(len(self._plan.months), DRAWN_VISITS)
         return seen, parameters.values, tile, self._reports, visits, self._columns, places
-
-    def _each(self, fill: Callable[[int], None], tiles: Iterable[int]) -> None:
-        """Fill tiles, on all cores: what XLA computes, it spreads over them by itself."""
-        if self._threads is None:
-            for first in tiles:
-                fill(first)
-            return
-        for done in [self._threads.submit(in_this_precision(fill), first) for first in tiles]:
-            done.result()
 
     def _fill(
         self,

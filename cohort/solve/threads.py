@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,18 @@ def in_this_precision(function: Callable[..., T]) -> Callable[..., T]:
             return function(*arguments)
 
     return same
+
+
+def for_each(
+    items: Iterable[Any], function: Callable[[Any], None], threads: ThreadPoolExecutor | None
+) -> None:
+    """Call a function with each item, in these threads or, without any, in this one."""
+    if threads is None:
+        for item in items:
+            function(item)
+        return
+    for done in [threads.submit(in_this_precision(function), item) for item in items]:
+        done.result()
 
 
 def at_once(*calls: tuple[Callable, tuple]) -> None:
