@@ -59,10 +59,14 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
+PACKAGES = ("bone-cohort", "jax", "llvmlite", "numpy", "pyarrow")
+"""What the numbers and bytes rest on, beside Python and the platform."""
+
+
 def versions() -> dict[str, str]:
     """Return versions of what the numbers and bytes rest on."""
     found = {"python": platform.python_version(), "platform": sys.platform}
-    for package in ("bone-cohort", "jax", "llvmlite", "numpy", "pyarrow"):
+    for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from cohort.errors import MachineFailure
 from cohort.execute.crew import R, U, W
-from cohort.execute.manifest import versions
+from cohort.execute.manifest import PACKAGES, versions
 from cohort.execute.ray_worker import About, RayWorker, Refusal
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ TRIES = 3
 """Deaths of its workers after which a unit is given up on."""
 
 _PLACING = 300.0
-_SAME = ("bone-cohort", "jax", "llvmlite", "numpy", "pyarrow")
 _KEPT = "Finished parts are kept; repeat the same command to go on."
 
 
@@ -233,7 +232,7 @@ def _require_same(about: About) -> None:
     mine = versions()
     other = [
         f"{name} {about.versions.get(name)} instead of {mine.get(name)}"
-        for name in _SAME
+        for name in PACKAGES
         if about.versions.get(name) != mine.get(name)
     ]
     if other:
